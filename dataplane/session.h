@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A session in the gateway's memory: two cache lines that frames touch, and a cold part.
+//
+// Invariants:
+//  I1  Only the owner (line 0) writes a session. It gives it away by storing another owner with
+//      release; from then on it writes nothing. The new owner loads the owner with acquire.
+//  I2  tag is 0 exactly while the slot is free. A reader loads tag with acquire, compares, and
+//      uses the slot within its RCU read section only; a slot is used again only after a grace
+//      period, with another tag.
+//  I3  Line 0 but tag, owner, state changes only between two increments of `version`, odd while
+//      it changes, so that a reader on another thread can copy it and try again.
+//  I4  For each direction acked <= acked + span = next, span <= window. The cached frames lie in
+//      [acked, next), in ascending order.
+#pragma once
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <urcu/rculfhash.h>
+
+#include "dataplane/address.h"
+#include "holdfast/wire.h"
+#include "protocol/session_state.h"
+
+enum {
+	SESSION_LINE_BYTES = 64,
+	SESSION_NONE = 0xffffffff, // no slot, no chunk, no attempt
+};
+
+enum session_flag {
+	SESSION_FLAG_ASKED = 0x01, // a HEARTBEAT has left since heard_ms
+};
+
+// One direction of one channel. Writer: the owner.
+struct session_direction {
+	uint64_t acked;  // lowest number that the receiving endpoint has not taken
+	uint16_t span;   // next = acked + span
+	uint16_t frames; // in the replay cache
+	uint32_t bytes;  // payload of those frames
+	uint32_t head;   // chunk of the oldest cached frame, or SESSION_NONE
+	uint32_t tail;   // first chunk of the newest cached frame, or SESSION_NONE
+};
+
+struct session_channel {
+	struct session_direction up;   // client to backend
+	struct session_direction down; // backend to client
+};
+
+struct session {
+	// Line 0: read for every frame, written by the owner when a path, state or owner changes.
+	alignas(SESSION_LINE_BYTES) uint32_t tag; // atomic: I2
+	uint8_t owner;                            // atomic: I1; index of a worker
+	uint8_t state;    // atomic store by the owner, read by anyone; enum session_state
+	uint8_t channels; // 1 to 8
+	uint8_t flags;    // enum session_flag; the owner's alone
+	struct path path; // the client's
+	uint16_t backend; // of channel 0: index in the directory, or DIRECTORY_NONE
+	uint16_t version; // I3
+	uint16_t pad;
+	uint32_t epoch;     // of the last confirmed attempt
+	uint32_t announced; // highest epoch of any accepted attempt: what backends were told
+	uint32_t attempt;   // index of the pending attempt at the owner, or SESSION_NONE
+	uint32_t timeout_ms;
+	uint32_t grace_ms;
+	uint32_t detached_ms; // worker clock when it was detached
+
+	// Line 1: written for every frame by the owner. Stamps are of the owner's clock for the
+	// path's port (struct worker_clock); control reads them, relaxed, to judge.
+	alignas(SESSION_LINE_BYTES) struct session_channel channel; // channel 0
+	uint32_t heard_ms;
+	uint32_t sent_ms;
+	uint32_t asked_ms;       // last HEARTBEAT that left, if SESSION_FLAG_ASKED
+	uint32_t asked_first_ms; // first one since heard_ms, likewise
+};
+
+static_assert(offsetof(struct session, channel) == 1 * SESSION_LINE_BYTES, "line 1 moved");
+static_assert(sizeof(struct session) == 2 * SESSION_LINE_BYTES, "a session must stay two lines");
+
+// Channels 1 to 7 of a session that has more than one.
+struct session_side {
+	struct session_channel channels[WIRE_CHANNELS_MAX - 1];
+	uint16_t backends[WIRE_CHANNELS_MAX - 1];
+	uint16_t services[WIRE_CHANNELS_MAX - 1];
+};
+
+// What no frame touches. Writer: the owner, before publication or between version increments.
+struct session_cold {
+	uint8_t id[WIRE_SESSION_ID_BYTES];
+	struct cds_lfht_node node;          // in the index
+	char client[WIRE_CLIENT_LABEL_MAX]; // zero-padded, not terminated at full length
+	uint64_t created_ms;                // monotonic
+	uint32_t side;                      // index of a struct session_side, or SESSION_NONE
+	uint32_t notice_next;   // owner's list of sessions with something to tell control
+	uint16_t notices;       // what there is to tell: bits of enum worker_notice
+	uint16_t service;       // of channel 0: index in the directory
+	uint16_t event_client;  // number of the last event to the client
+	uint16_t event_backend; // and to the backend of channel 0
+	uint16_t end_code;      // with which it ends, once it is to end
+	uint8_t end_reason;     // enum session_reason, likewise
+	uint8_t pad;
+	uint32_t end_token; // of the command that ends it
+	uint32_t free_next; // free list of the worker whose slot it is
+};
+
+static_assert(sizeof(struct session_cold) <= 96, "cold part grew: an idle session is 256 bytes");
