@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// MessagePack-RPC, one message at a time: bounds first, then decoding; answers are packed here.
+//
+// Pure but for memory: no sockets. Control thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <msgpack.h>
+
+#include "holdfast/control.h"
+
+enum {
+	RPC_VALUES_MAX = 4096, // of one request, so that a small frame cannot ask for much memory
+};
+
+enum rpc_scan {
+	RPC_SCAN_WHOLE,   // *bytes tells how long the first value is
+	RPC_SCAN_PARTIAL, // more is needed, and still may come
+	RPC_SCAN_BAD, // too long, too deep, too many values, or a byte that msgpack does not have
+};
+
+// Looks whether data begins with one whole MessagePack value within the limits of
+// holdfast/control.h. Work is bounded by length.
+enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes);
+
+// One request or notification. Everything in it lives in the zone of `unpacked`.
+struct rpc_request {
+	bool notification; // no answer is wanted
+	uint32_t id;
+	const char *method; // not zero-terminated
+	uint32_t method_len;
+	msgpack_object params; // a map; an empty one where there were none
+	msgpack_unpacked unpacked;
+};
+
+// Decodes one whole value. Returns 0, or -EBADMSG: it is no MessagePack-RPC request; nothing is
+// to be released then. After 0 the caller calls rpc_request_fini().
+int rpc_request_init(struct rpc_request *request, const uint8_t *data, size_t bytes);
+void rpc_request_fini(struct rpc_request *request);
+
+// Values of params by key. Each returns 0, -ENOENT where the key is absent (*value untouched),
+// or -EINVAL where it has another type or lies beyond [min, max].
+int rpc_param_uint(const struct rpc_request *request, const char *key, uint64_t min, uint64_t max,
+		   uint64_t *value);
+int rpc_param_text(const struct rpc_request *request, const char *key, const char **text,
+		   uint32_t *len);
+
+// Whether params has a key that is not among the known ones (a NULL-terminated list); *unknown
+// names it, not zero-terminated.
+bool rpc_param_unknown(const struct rpc_request *request, const char *const *known,
+		       const char **unknown, uint32_t *unknown_len);
+
+// The method of this name, or CONTROL_METHODS_COUNT.
+enum control_method rpc_method(const char *name, uint32_t len);
+
+// Packs the head of an answer without error: [1, id, nil, ; the caller packs one value after it.
+void rpc_answer(msgpack_packer *packer, uint32_t id);
+
+// Packs a whole answer with an error.
+void rpc_error(msgpack_packer *packer, uint32_t id, const char *code, const char *text);
+
+// Packs a zero-terminated string; a map key followed by the value.
+void rpc_pack_text(msgpack_packer *packer, const char *text);
+void rpc_pack_key_text(msgpack_packer *packer, const char *key, const char *text);
+void rpc_pack_key_uint(msgpack_packer *packer, const char *key, uint64_t value);
+void rpc_pack_key_bool(msgpack_packer *packer, const char *key, bool value);
