@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What holdfastctl's commands share: the command line, calls, the ways a result is printed.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <msgpack.h>
+
+#include "control/caller.h"
+#include "control/table.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_GATEWAY = 3 };
+
+struct command_line {
+	const char *socket;
+	bool json;
+	struct caller caller;
+	int argc; // of what follows noun and verb
+	char **argv;
+};
+
+// One packed map under construction; verbs_params_init() is followed by `keys` pairs.
+struct verbs_params {
+	msgpack_sbuffer buffer;
+	msgpack_packer packer;
+};
+
+void verbs_params_init(struct verbs_params *params, uint32_t keys);
+
+// Says what is wrong with the command line. Returns EXIT_USAGE.
+int verbs_usage(const char *text, const char *what);
+
+// Calls, and on failure says why. Returns an exit code; after EXIT_DONE the caller releases
+// result.
+int verbs_call(struct command_line *line, const char *method, const msgpack_sbuffer *params,
+	       struct caller_result *result);
+
+// Calls a method whose result is one map and prints all of it. Returns an exit code.
+int verbs_show(struct command_line *line, const char *method, const msgpack_sbuffer *params);
+
+void verbs_json(const msgpack_object *result);
+
+// Item i of an array, or NULL where there is none.
+const msgpack_object *verbs_item(const msgpack_object *array, uint32_t i);
+
+// The value of a key as the text of a table's cell, "-" where it is absent. Returns cell.
+const char *verbs_text_cell(const msgpack_object *map, const char *key,
+			    char cell[static TABLE_CELL_BYTES]);
+const char *verbs_uint_cell(const msgpack_object *map, const char *key,
+			    char cell[static TABLE_CELL_BYTES]);
+
+// The commands. Each returns an exit code.
+int verbs_session_list(struct command_line *line);
+int verbs_session_show(struct command_line *line);
+int verbs_session_evict(struct command_line *line);
+int verbs_backend_list(struct command_line *line);
+int verbs_service_list(struct command_line *line);
+int verbs_stats(struct command_line *line);
+int verbs_info(struct command_line *line);
+int verbs_drain(struct command_line *line);
+int verbs_shutdown(struct command_line *line);
