@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "dataplane/dataplane.h"
 
@@ -139,6 +140,9 @@ void settings_defaults(struct settings *settings);
 // Returns 0, or -errno and one line in error that names file, line, key and what to do.
 int settings_load(const char *path, struct settings *settings,
 		  char error[static SETTINGS_ERROR_BYTES]);
+
+// Prints the effective settings as a file that settings_load() reads.
+void settings_print(const struct settings *settings, FILE *out);
 
 // Whether the internet address lies in one of count prefixes.
 bool settings_prefixes_have(const struct settings_prefix *prefixes, uint32_t count,

@@ -160,7 +160,9 @@ enum notice_kind {
 	NOTICE_DETACHED,   // reason tells why
 	NOTICE_END_WANTED, // by an endpoint's CLOSE or a fault: control answers COMMAND_END
 	NOTICE_CLOSING,    // ends now: code, reason; token of the command, or 0
-	NOTICE_REFUSED, // COMMAND_END or _LET_GO did nothing: not here, rescued, or ending already
+	// COMMAND_END or _LET_GO did nothing: not here, rescued, or ending already. code, reason
+	// and token are the command's.
+	NOTICE_REFUSED,
 	NOTICE_GONE,    // slot is free; reason SESSION_LET_GO, SESSION_ENDED, ...
 };
 
@@ -198,6 +200,9 @@ struct dataplane_judged {
 	uint32_t timeout_ms;
 	uint32_t grace_ms;
 	uint32_t detached_ms;
+	uint8_t channels;
+	uint16_t backends[WIRE_CHANNELS_MAX]; // by channel: index in the directory, or
+					      // DIRECTORY_NONE
 };
 
 // Slots lie in [0, dataplane_slots()); those never used yet at the end of each worker's range are

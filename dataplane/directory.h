@@ -23,6 +23,14 @@ enum {
 	DIRECTORY_LANE_NONE = 0xff,
 };
 
+// Handle of a backend's link: its slot number lies beyond those of the sessions. tag is not 0.
+static inline uint64_t directory_link_handle(uint32_t slots, uint32_t backend, uint32_t tag)
+{
+	return (uint64_t)(slots + backend) << 32 | tag;
+}
+
+// A lane with path.peer.port 0 is none. One that is there but not live waits for its CONFIRM,
+// and nothing else counts from it.
 struct directory_lane {
 	struct path path;
 	uint16_t number; // as in the backend's HELLO
