@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// backend.list, service.list, stats.get.
+#include "control/methods.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "holdfast/errors.h"
+#include "protocol/session_state.h"
+
+// Reads an optional name to look for. Returns false after having packed an error.
+static bool name_read(const struct methods_call *call, const char *key, const char **text,
+		      uint32_t *len)
+{
+	*text = NULL;
+	if (rpc_param_text(call->request, key, text, len) != -EINVAL)
+		return true;
+	methods_invalid(call, key, "a name is wanted");
+	return false;
+}
+
+static bool name_is(const char *name, const char *text, uint32_t len)
+{
+	return text == NULL || (strlen(name) == len && memcmp(name, text, len) == 0);
+}
+
+static void pack_lane(msgpack_packer *packer, const struct gateway_lane_view *lane)
+{
+	char path[ADDRESS_TEXT_BYTES];
+
+	msgpack_pack_map(packer, 6);
+	rpc_pack_key_uint(packer, "lane", lane->number);
+	rpc_pack_key_uint(packer, "worker", lane->worker);
+	rpc_pack_key_bool(packer, "live", lane->live);
+	rpc_pack_key_uint(packer, "epoch", lane->epoch);
+	rpc_pack_key_text(packer, "path", address_format(&lane->path.peer, path));
+	rpc_pack_key_uint(packer, "heard_ms", lane->heard_ms);
+}
+
+static void pack_backend(msgpack_packer *packer, const struct gateway_backend_view *view)
+{
+	msgpack_pack_map(packer, 10);
+	rpc_pack_key_text(packer, "service", view->service);
+	rpc_pack_key_text(packer, "backend", view->name);
+	rpc_pack_key_text(packer, "agent", view->agent);
+	rpc_pack_key_text(packer, "state",
+			  !view->connected ? "lost"
+			  : view->draining ? "draining"
+					   : "connected");
+	rpc_pack_key_uint(packer, "instance", view->instance);
+	rpc_pack_key_uint(packer, "handle", view->handle);
+	rpc_pack_key_uint(packer, "capacity", view->capacity);
+	rpc_pack_key_uint(packer, "sessions", view->sessions);
+	rpc_pack_key_uint(packer, "age_ms", view->age_ms);
+	rpc_pack_text(packer, "lanes");
+	msgpack_pack_array(packer, view->lanes_count);
+	for (uint32_t i = 0; i < view->lanes_count; i++)
+		pack_lane(packer, &view->lanes[i]);
+}
+
+void methods_backend_list(const struct methods_call *call)
+{
+	struct gateway_backend_view view;
+	const char *service, *backend;
+	uint32_t service_len = 0, backend_len = 0, count = 0;
+
+	if (!name_read(call, "service", &service, &service_len) ||
+	    !name_read(call, "backend", &backend, &backend_len))
+		return;
+	// Twice the same way: an array's length stands before its items.
+	for (int pack = 0; pack < 2; pack++) {
+		if (pack) {
+			rpc_answer(call->packer, call->call->id);
+			msgpack_pack_map(call->packer, 1);
+			rpc_pack_text(call->packer, "backends");
+			msgpack_pack_array(call->packer, count);
+		}
+		for (uint32_t i = 0; i < DIRECTORY_BACKENDS_MAX; i++) {
+			if (!gateway_backend(call->methods->gateway, i, &view) ||
+			    !name_is(view.service, service, service_len) ||
+			    !name_is(view.name, backend, backend_len))
+				continue;
+			if (pack)
+				pack_backend(call->packer, &view);
+			else
+				count++;
+		}
+	}
+}
+
+void methods_service_list(const struct methods_call *call)
+{
+	const uint32_t count = gateway_settings(call->methods->gateway)->services_count;
+	struct gateway_service_view view;
+
+	rpc_answer(call->packer, call->call->id);
+	msgpack_pack_map(call->packer, 1);
+	rpc_pack_text(call->packer, "services");
+	msgpack_pack_array(call->packer, count);
+	for (uint32_t i = 0; i < count; i++) {
+		gateway_service(call->methods->gateway, i, &view);
+		msgpack_pack_map(call->packer, 4);
+		rpc_pack_key_text(call->packer, "service", view.name);
+		rpc_pack_key_uint(call->packer, "backends", view.backends_connected);
+		rpc_pack_key_uint(call->packer, "backends_known", view.backends_known);
+		rpc_pack_key_uint(call->packer, "sessions", view.sessions);
+	}
+}
+
+static void pack_tally(msgpack_packer *packer, const struct tally *tally)
+{
+#define TALLY_PACK(name, text) rpc_pack_key_uint(packer, "control_" #name, tally->name);
+	TALLY(TALLY_PACK)
+#undef TALLY_PACK
+}
+
+#define TALLY_ONE(name, text) +1
+enum { TALLY_COUNT = 0 TALLY(TALLY_ONE) };
+#undef TALLY_ONE
+
+// Packs the maps counters and drops; the control thread's own counters where tally is not NULL.
+static void pack_counters(msgpack_packer *packer, const struct counters *counters,
+			  const struct tally *tally)
+{
+	rpc_pack_text(packer, "counters");
+	msgpack_pack_map(packer, COUNTERS_COUNT + (tally != NULL ? TALLY_COUNT : 0));
+	for (int i = 0; i < COUNTERS_COUNT; i++)
+		rpc_pack_key_uint(packer, counters_name((enum counter)i), counters->count[i]);
+	if (tally != NULL)
+		pack_tally(packer, tally);
+	rpc_pack_text(packer, "drops");
+	msgpack_pack_map(packer, DROPS_COUNT);
+	for (int i = 0; i < DROPS_COUNT; i++)
+		rpc_pack_key_uint(packer, counters_drop_name((enum drop)i), counters->drops[i]);
+}
+
+enum { GAUGES_OF_WORKER = SESSION_STATES - 1 + 1, GAUGES_OF_GATEWAY = 12 };
+
+// What each worker has of its own.
+static void pack_worker_gauges(msgpack_packer *packer, const struct dataplane_gauges *gauges)
+{
+	char name[48];
+
+	for (int i = SESSION_FREE + 1; i < SESSION_STATES; i++) {
+		snprintf(name, sizeof(name), "sessions_%s",
+			 session_state_name((enum session_state)i));
+		for (char *c = name; *c != '\0'; c++)
+			*c |= *c >= 'A' && *c <= 'Z' ? 0x20 : 0;
+		rpc_pack_key_uint(packer, name, gauges->sessions[i]);
+	}
+	rpc_pack_key_uint(packer, "attempts", gauges->attempts);
+}
+
+static void pack_gateway_gauges(msgpack_packer *packer, struct gateway *gateway,
+				const struct dataplane_gauges *sum)
+{
+	struct gateway_gauges own;
+
+	gateway_gauges(gateway, &own);
+	rpc_pack_key_uint(packer, "chunks_used", sum->chunks_used);
+	rpc_pack_key_uint(packer, "chunks_max", sum->chunks_max);
+	rpc_pack_key_uint(packer, "chunk_bytes", sum->chunk_bytes);
+	rpc_pack_key_uint(packer, "packets_free", sum->packets_free);
+	rpc_pack_key_uint(packer, "packets_max", sum->packets_max);
+	rpc_pack_key_uint(packer, "next_hops", sum->next_hops);
+	rpc_pack_key_uint(packer, "ends_kept", own.ends_kept);
+	rpc_pack_key_uint(packer, "ends_max", own.ends_max);
+	rpc_pack_key_uint(packer, "outbox_waiting", own.outbox_waiting);
+	rpc_pack_key_uint(packer, "evictions_waiting", own.evictions_waiting);
+	rpc_pack_key_uint(packer, "backends_connected", own.backends_connected);
+	rpc_pack_key_uint(packer, "lanes_live", own.lanes_live);
+}
+
+// Adds a worker's gauges; what all workers share is taken from the last.
+static void gauges_add(struct dataplane_gauges *sum, const struct dataplane_gauges *gauges)
+{
+	for (int i = 0; i < SESSION_STATES; i++)
+		sum->sessions[i] += gauges->sessions[i];
+	sum->attempts += gauges->attempts;
+	sum->packets_free += gauges->packets_free;
+	sum->packets_max += gauges->packets_max;
+	sum->chunks_used = gauges->chunks_used;
+	sum->chunks_max = gauges->chunks_max;
+	sum->chunk_bytes = gauges->chunk_bytes;
+	sum->next_hops = gauges->next_hops;
+}
+
+static void pack_refused(msgpack_packer *packer, const struct tally *tally)
+{
+	rpc_pack_text(packer, "refused");
+	msgpack_pack_map(packer, HOLDFAST_CODE_END - 1);
+	for (uint16_t code = 1; code < HOLDFAST_CODE_END; code++)
+		rpc_pack_key_uint(packer, holdfast_code_name(code), tally->refused[code]);
+}
+
+void methods_stats_get(const struct methods_call *call)
+{
+	struct gateway *gateway = call->methods->gateway;
+	struct dataplane *dataplane = gateway_dataplane(gateway);
+	const uint32_t workers = gateway_settings(gateway)->gateway.workers;
+	struct counters counters[DIRECTORY_WORKERS_MAX], sum = {0};
+	struct dataplane_gauges gauges[DIRECTORY_WORKERS_MAX], gauges_sum = {0};
+	msgpack_packer *packer = call->packer;
+
+	for (uint32_t i = 0; i < workers; i++) {
+		dataplane_counters(dataplane, i, &counters[i]);
+		dataplane_gauges(dataplane, i, &gauges[i]);
+		counters_sum(&sum, &counters[i]);
+		gauges_add(&gauges_sum, &gauges[i]);
+	}
+	rpc_answer(packer, call->call->id);
+	msgpack_pack_map(packer, 5);
+	pack_counters(packer, &sum, gateway_tally(gateway));
+	pack_refused(packer, gateway_tally(gateway));
+	rpc_pack_text(packer, "gauges");
+	msgpack_pack_map(packer, GAUGES_OF_WORKER + GAUGES_OF_GATEWAY);
+	pack_worker_gauges(packer, &gauges_sum);
+	pack_gateway_gauges(packer, gateway, &gauges_sum);
+	rpc_pack_text(packer, "workers");
+	msgpack_pack_array(packer, workers);
+	for (uint32_t i = 0; i < workers; i++) {
+		msgpack_pack_map(packer, 3);
+		pack_counters(packer, &counters[i], NULL);
+		rpc_pack_text(packer, "gauges");
+		msgpack_pack_map(packer, GAUGES_OF_WORKER);
+		pack_worker_gauges(packer, &gauges[i]);
+	}
+}
