@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames that the control thread itself sends: REJECT, and what a backend's link gets.
+//
+// Control thread. Each goes back to where a notice came from, through that worker. An answer for
+// which there is no buffer or no room is not sent and counted: what it answers will be repeated.
+#pragma once
+
+#include <stdint.h>
+
+#include "control/outbox.h"
+#include "control/tally.h"
+#include "dataplane/dataplane.h"
+#include "protocol/handshake.h"
+#include "protocol/options.h"
+
+// What every answer needs. Borrowed.
+struct reply {
+	struct dataplane *dataplane;
+	struct outbox *outbox;
+	struct tally *tally;
+	uint32_t frame_max; // bytes
+};
+
+struct reply_refusal {
+	uint16_t code; // enum holdfast_code, never HOLDFAST_OK
+	uint32_t retry_after_ms;
+	uint32_t epoch_standing; // or 0
+	const char *reason;      // for people; NULL: the code's own text
+};
+
+// REJECT for the attempt of hello (its session id and epoch); counted by code.
+void reply_refuse(const struct reply *reply, const struct notice *notice,
+		  const struct handshake *hello, const struct reply_refusal *refusal);
+
+// WELCOME to a backend's lane.
+void reply_welcome(const struct reply *reply, const struct notice *notice,
+		   const struct handshake *hello, uint64_t handle, const struct options *options);
+
+// A frame without a body: ACK, CLOSE_ACK.
+void reply_bare(const struct reply *reply, const struct notice *notice, uint8_t type,
+		uint8_t channel, uint64_t handle);
+
+// base_ms to twice that, at random: so that those who were refused together do not come back
+// together.
+uint32_t reply_spread_ms(uint32_t base_ms);
