@@ -13,8 +13,9 @@ struct handshake {
 	uint8_t session[WIRE_SESSION_ID_BYTES];
 	uint32_t epoch; // from 1
 	uint8_t role;   // enum wire_role
-	uint8_t count;  // triples: 1 to 8 in a client's HELLO and WELCOME, 1 in OPEN, 0 for a backend
-	uint16_t lane;  // backend's HELLO and WELCOME, else 0
+	uint8_t
+	    count; // triples: 1 to 8 in a client's HELLO and WELCOME, 1 in OPEN, 0 for a backend
+	uint16_t lane;                     // backend's HELLO and WELCOME, else 0
 	uint8_t cookie[WIRE_COOKIE_BYTES]; // HELLO; zero in the first and in all other types
 	struct frame_triple triples[WIRE_CHANNELS_MAX];
 	const uint8_t *options; // borrowed: what follows the triples
@@ -37,10 +38,11 @@ uint32_t handshake_encode(const struct handshake *handshake, uint8_t *body);
 // Result of the sequence check of docs/protocol.md: may this client and this backend go on?
 enum handshake_verdict {
 	HANDSHAKE_GOOD = 0,
-	HANDSHAKE_CLIENT_FORGOT,   // client.oldest > backend.expected
-	HANDSHAKE_BACKEND_FORGOT,  // backend.oldest > client.expected
-	HANDSHAKE_CLIENT_CLAIMS,   // client.expected > backend.next: claims what was never sent
-	HANDSHAKE_BACKEND_CLAIMS,  // backend.expected > client.next: acknowledged what was never sent
+	HANDSHAKE_CLIENT_FORGOT,  // client.oldest > backend.expected
+	HANDSHAKE_BACKEND_FORGOT, // backend.oldest > client.expected
+	HANDSHAKE_CLIENT_CLAIMS,  // client.expected > backend.next: claims what was never sent
+	HANDSHAKE_BACKEND_CLAIMS, // backend.expected > client.next: acknowledged what was never
+				  // sent
 };
 
 enum handshake_verdict handshake_check(const struct frame_triple *client,

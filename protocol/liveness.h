@@ -30,11 +30,11 @@ uint32_t liveness_interval_ms(uint32_t timeout_ms, uint32_t configured_ms);
 // What the gateway knows of one endpoint. Stamps are milliseconds, compared as 32-bit serial
 // numbers: they may wrap.
 struct liveness {
-	uint32_t heard_ms;    // when a valid frame last came from the path
-	uint32_t sent_ms;     // when a frame last went to it
-	uint32_t asked_ms;    // when a HEARTBEAT last really left, if `asked`
+	uint32_t heard_ms;       // when a valid frame last came from the path
+	uint32_t sent_ms;        // when a frame last went to it
+	uint32_t asked_ms;       // when a HEARTBEAT last really left, if `asked`
 	uint32_t asked_first_ms; // when the first one after heard_ms really left, if `asked`
-	bool asked;           // a HEARTBEAT has left since heard_ms
+	bool asked;              // a HEARTBEAT has left since heard_ms
 };
 
 enum liveness_verdict { LIVENESS_REST, LIVENESS_ASK, LIVENESS_SILENT };

@@ -55,14 +55,14 @@ struct options {
 	struct options_text services[WIRE_CHANNELS_MAX];
 	struct options_text backends[WIRE_CHANNELS_MAX]; // bytes NULL where the array has nil
 	struct options_text gateways[OPTIONS_GATEWAYS_MAX];
-	struct options_text client;  // at most WIRE_CLIENT_LABEL_MAX
-	struct options_text token;   // bin
-	struct options_text meta;    // bin, at most WIRE_META_MAX
-	struct options_text agent;   // at most WIRE_NAME_MAX, like the names below
+	struct options_text client; // at most WIRE_CLIENT_LABEL_MAX
+	struct options_text token;  // bin
+	struct options_text meta;   // bin, at most WIRE_META_MAX
+	struct options_text agent;  // at most WIRE_NAME_MAX, like the names below
 	struct options_text service;
 	struct options_text backend;
 	struct options_text gateway;
-	struct options_text reason; // any length
+	struct options_text reason;  // any length
 	struct options_text subject; // at most WIRE_NAME_MAX
 	struct options_text event;
 	uint64_t instance;

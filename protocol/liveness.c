@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "protocol/liveness.h"
+
+bool liveness_timeout_valid(uint32_t timeout_ms)
+{
+	return timeout_ms >= LIVENESS_TIMEOUT_MIN_MS && timeout_ms <= LIVENESS_TIMEOUT_MAX_MS;
+}
+
+uint32_t liveness_interval_ms(uint32_t timeout_ms, uint32_t configured_ms)
+{
+	if (configured_ms != 0)
+		return configured_ms < timeout_ms ? configured_ms : 0;
+	if (timeout_ms < LIVENESS_TIMEOUT_MIN_MS)
+		return 0;
+
+	uint32_t interval_ms = timeout_ms / 10;
+
+	if (interval_ms < LIVENESS_INTERVAL_FLOOR_MS)
+		interval_ms = LIVENESS_INTERVAL_FLOOR_MS;
+	if (interval_ms > LIVENESS_INTERVAL_CEILING_MS)
+		interval_ms = LIVENESS_INTERVAL_CEILING_MS;
+	return interval_ms < timeout_ms ? interval_ms : timeout_ms - 1;
+}
+
+static uint32_t smaller(uint32_t left, uint32_t right)
+{
+	return left < right ? left : right;
+}
+
+static uint32_t larger(uint32_t left, uint32_t right)
+{
+	return left > right ? left : right;
+}
+
+// What is left of `whole` after `passed`.
+static uint32_t left_of(uint32_t whole, uint32_t passed)
+{
+	return passed < whole ? whole - passed : 0;
+}
+
+// Until the endpoint is to be asked. An unanswered question is asked again only in the last T/2.
+static uint32_t wait_ask_ms(const struct liveness *liveness, uint32_t timeout_ms,
+			    uint32_t interval_ms, uint32_t now_ms)
+{
+	const uint32_t unheard_ms = now_ms - liveness->heard_ms;
+
+	if (!liveness->asked)
+		return smaller(left_of(interval_ms, unheard_ms),
+			       left_of(interval_ms, now_ms - liveness->sent_ms));
+
+	const uint32_t repeat_ms = larger(smaller(interval_ms, timeout_ms / 8), 1);
+
+	return larger(left_of(timeout_ms - timeout_ms / 2, unheard_ms),
+		      left_of(repeat_ms, now_ms - liveness->asked_ms));
+}
+
+// Until the endpoint can be called silent, given that it has been asked.
+static uint32_t wait_silent_ms(const struct liveness *liveness, uint32_t timeout_ms,
+			       uint32_t interval_ms, uint32_t now_ms)
+{
+	return larger(left_of(timeout_ms, now_ms - liveness->heard_ms),
+		      left_of(interval_ms, now_ms - liveness->asked_first_ms));
+}
+
+enum liveness_verdict liveness_judge(const struct liveness *liveness, uint32_t timeout_ms,
+				     uint32_t interval_ms, uint32_t now_ms)
+{
+	if (liveness->asked && wait_silent_ms(liveness, timeout_ms, interval_ms, now_ms) == 0)
+		return LIVENESS_SILENT;
+	return wait_ask_ms(liveness, timeout_ms, interval_ms, now_ms) == 0 ? LIVENESS_ASK
+									   : LIVENESS_REST;
+}
+
+uint32_t liveness_wait_ms(const struct liveness *liveness, uint32_t timeout_ms,
+			  uint32_t interval_ms, uint32_t now_ms)
+{
+	const uint32_t ask_ms = wait_ask_ms(liveness, timeout_ms, interval_ms, now_ms);
+
+	if (!liveness->asked)
+		return ask_ms;
+	return smaller(ask_ms, wait_silent_ms(liveness, timeout_ms, interval_ms, now_ms));
+}
