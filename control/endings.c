@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/endings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TRIES_MAX = 4, // owners asked for one eviction
+	TOKEN_INDEX_BITS = 10,
+};
+
+static_assert(1 << TOKEN_INDEX_BITS >= GATEWAY_EVICTIONS_MAX, "tokens name every eviction");
+
+struct eviction {
+	bool used;
+	uint8_t tries;
+	uint32_t token; // its index and a serial number, never 0
+	uint64_t handle;
+	gateway_evicted done; // NULL: whoever asked has gone
+	void *context;
+};
+
+struct endings {
+	struct dataplane *dataplane;
+	struct outbox *outbox;
+	struct ends *ends;
+	struct tally *tally;
+	uint32_t serial;
+	uint32_t waiting;
+	struct eviction evictions[GATEWAY_EVICTIONS_MAX];
+};
+
+struct endings *endings_create(struct dataplane *dataplane, struct outbox *outbox,
+			       struct ends *ends, struct tally *tally)
+{
+	struct endings *endings = calloc(1, sizeof(*endings));
+
+	if (endings == NULL)
+		return NULL;
+	endings->dataplane = dataplane;
+	endings->outbox = outbox;
+	endings->ends = ends;
+	endings->tally = tally;
+	return endings;
+}
+
+static void answer(struct endings *endings, struct eviction *eviction, bool evicted)
+{
+	const struct eviction told = *eviction;
+
+	// Free before the call: it may ask for the next eviction.
+	memset(eviction, 0, sizeof(*eviction));
+	endings->waiting--;
+	endings->tally->evicted += evicted;
+	if (told.done != NULL)
+		told.done(told.context, told.handle, evicted);
+}
+
+void endings_destroy(struct endings *endings)
+{
+	if (endings == NULL)
+		return;
+	for (uint32_t i = 0; i < GATEWAY_EVICTIONS_MAX; i++) {
+		if (endings->evictions[i].used)
+			answer(endings, &endings->evictions[i], false);
+	}
+	free(endings);
+}
+
+bool endings_delete_record(uint64_t handle)
+{
+	(void)handle;
+	return true;
+}
+
+// Reads the session of a handle. Returns whether it is there.
+static bool find_session(const struct endings *endings, uint64_t handle,
+			 struct dataplane_judged *judged)
+{
+	const uint64_t slot = handle >> 32;
+
+	return slot < dataplane_slots(endings->dataplane) &&
+	       dataplane_judge(endings->dataplane, (uint32_t)slot, judged) &&
+	       judged->handle == handle;
+}
+
+void endings_wanted(struct endings *endings, const struct notice *notice)
+{
+	if (endings_delete_record(notice->handle))
+		outbox_end(endings->outbox, notice->worker, notice->handle, notice->code,
+			   notice->reason, 0);
+}
+
+static struct eviction *find_eviction(struct endings *endings, uint32_t token)
+{
+	struct eviction *eviction =
+	    &endings->evictions[token % (1u << TOKEN_INDEX_BITS) % GATEWAY_EVICTIONS_MAX];
+
+	return token != 0 && eviction->used && eviction->token == token ? eviction : NULL;
+}
+
+void endings_closing(struct endings *endings, const struct notice *notice, uint64_t now_ms)
+{
+	struct eviction *eviction = find_eviction(endings, notice->token);
+	struct dataplane_judged judged;
+	const uint32_t timeout_ms =
+	    find_session(endings, notice->handle, &judged) ? judged.timeout_ms : 0;
+
+	endings->tally->ends_kept++;
+	endings->tally->ends_dropped += ends_add(endings->ends, notice->id, notice->code,
+						 now_ms + ends_keep_ms(timeout_ms), now_ms);
+	if (eviction != NULL)
+		answer(endings, eviction, true);
+}
+
+static bool may_still_end(const struct dataplane_judged *judged)
+{
+	return judged->state != SESSION_CLOSING && judged->state != SESSION_FREE;
+}
+
+// Ends that were wanted for good, as opposed to those that a frame may rescue from.
+static bool wanted_for_good(const struct notice *notice)
+{
+	return notice->reason != SESSION_EXPIRED && notice->reason != SESSION_LET_GO;
+}
+
+void endings_refused(struct endings *endings, const struct notice *notice)
+{
+	struct eviction *eviction = find_eviction(endings, notice->token);
+	struct dataplane_judged judged;
+	const bool moved = wanted_for_good(notice) &&
+			   find_session(endings, notice->handle, &judged) &&
+			   may_still_end(&judged) && judged.owner != notice->worker;
+
+	if (moved && (eviction == NULL || eviction->tries++ < TRIES_MAX)) {
+		endings->tally->ends_asked_again++;
+		outbox_end(endings->outbox, judged.owner, notice->handle, notice->code,
+			   notice->reason, notice->token);
+		return;
+	}
+	if (eviction != NULL)
+		answer(endings, eviction, false);
+}
+
+int endings_evict(struct endings *endings, uint64_t handle, uint16_t code, gateway_evicted done,
+		  void *context)
+{
+	struct dataplane_judged judged;
+	uint32_t index = 0;
+
+	if (!find_session(endings, handle, &judged) || !may_still_end(&judged))
+		return -ENOENT;
+	while (index < GATEWAY_EVICTIONS_MAX && endings->evictions[index].used)
+		index++;
+	if (index == GATEWAY_EVICTIONS_MAX || !endings_delete_record(handle))
+		return -EAGAIN;
+	if (++endings->serial >= UINT32_C(1) << (32 - TOKEN_INDEX_BITS))
+		endings->serial = 1;
+	endings->evictions[index] = (struct eviction){
+	    .used = true,
+	    .tries = 1,
+	    .token = endings->serial << TOKEN_INDEX_BITS | index,
+	    .handle = handle,
+	    .done = done,
+	    .context = context,
+	};
+	endings->waiting++;
+	outbox_end(endings->outbox, judged.owner, handle, code, SESSION_EVICTED,
+		   endings->evictions[index].token);
+	return 0;
+}
+
+void endings_evict_forget(struct endings *endings, const void *context)
+{
+	for (uint32_t i = 0; i < GATEWAY_EVICTIONS_MAX; i++) {
+		if (endings->evictions[i].used && endings->evictions[i].context == context)
+			endings->evictions[i].done = NULL;
+	}
+}
+
+uint32_t endings_waiting(const struct endings *endings)
+{
+	return endings->waiting;
+}
