@@ -31,8 +31,8 @@ void pool_init(struct pool *pool, size_t kept_bytes_max);
 // Frees what is kept. Every block must have been given back.
 void pool_fini(struct pool *pool);
 
-// Takes a block of at least bytes (1 or more); its content is undefined. *room, if not NULL, is
-// what it really holds.
+// Takes a block of at least bytes (0 gives a block, too); its content is undefined. *room, if not
+// NULL, is what it really holds.
 //
 // Returns NULL where there is no memory.
 void *pool_take(struct pool *pool, size_t bytes, size_t *room);
