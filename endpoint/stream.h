@@ -75,8 +75,8 @@ bool stream_flushed(const struct stream *stream);
 //   0          taken, or a double, or one that cannot be taken now: both are acknowledged
 //   -EBADMSG   nothing of it counts: another type, or it acknowledges what was never sent
 //   -ENOTCONN  nothing of it counts: the stream is frozen
-//   -EPROTO    the peer broke the protocol; the session must end with PROTOCOL_ERROR. What was
-//              complete before it can still be taken; every later call says so again
+//   -EPROTO    the peer broke the protocol; the session must end with PROTOCOL_ERROR. Found when
+//              all messages before have been taken; every later call says so again
 int stream_receive(struct stream *stream, const struct frame *frame, uint64_t now_us);
 
 // Shows the next message. *bytes stays good until stream_take_message(), stream_restart() or
@@ -128,7 +128,7 @@ void stream_freeze(struct stream *stream);
 // an ack already heard is ignored.
 //
 // Returns 0, or -EPROTO: the peer has forgotten what was never taken here, or claims what was
-// never sent; then nothing has changed.
+// never sent; or -EINVAL: no frame_max for these settings. Then nothing has changed.
 int stream_thaw(struct stream *stream, const struct stream_path *path,
 		const struct frame_triple *peer, uint64_t now_us);
 
@@ -190,7 +190,7 @@ struct stream_counters {
 	uint64_t naks_sent;
 	uint64_t naks_received;
 	uint64_t holes_asked; // numbers in NAKs sent
-	uint64_t holes_told;  // numbers in NAKs received, and in the aux of ACKs
+	uint64_t holes_told;  // numbers that NAKs found lost, and in the aux of ACKs
 	uint64_t probes;      // probe time-outs
 	uint64_t loss_events; // that made the congestion window smaller
 };
