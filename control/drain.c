@@ -26,14 +26,6 @@ void drain_force(struct drain *drain)
 	drain->state = GATEWAY_STOPPED;
 }
 
-bool drain_signal(struct drain *drain, uint64_t now_ms)
-{
-	if (drain->state < GATEWAY_DRAINING)
-		return drain_begin(drain, GATEWAY_DRAIN_MS, now_ms);
-	drain_force(drain);
-	return false;
-}
-
 enum drain_step drain_tick(struct drain *drain, uint32_t sessions, uint32_t commands,
 			   uint64_t now_ms)
 {

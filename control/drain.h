@@ -35,9 +35,6 @@ bool drain_stop(struct drain *drain, uint64_t wait_ms, uint64_t now_ms);
 // STOPPED, at once.
 void drain_force(struct drain *drain);
 
-// A signal: the first drains, the next one stops at once. Returns whether it began the drain.
-bool drain_signal(struct drain *drain, uint64_t now_ms);
-
 // What has become due, with this many sessions and commands left.
 enum drain_step drain_tick(struct drain *drain, uint32_t sessions, uint32_t commands,
 			   uint64_t now_ms);

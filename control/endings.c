@@ -58,14 +58,16 @@ static void answer(struct endings *endings, struct eviction *eviction, bool evic
 		told.done(told.context, told.handle, evicted);
 }
 
-void endings_destroy(struct endings *endings)
+void endings_give_up(struct endings *endings)
 {
-	if (endings == NULL)
-		return;
 	for (uint32_t i = 0; i < GATEWAY_EVICTIONS_MAX; i++) {
 		if (endings->evictions[i].used)
 			answer(endings, &endings->evictions[i], false);
 	}
+}
+
+void endings_destroy(struct endings *endings)
+{
 	free(endings);
 }
 

@@ -21,8 +21,10 @@ struct endings;
 struct endings *endings_create(struct dataplane *dataplane, struct outbox *outbox,
 			       struct ends *ends, struct tally *tally);
 
-// Evictions that still wait are told that they did not happen.
 void endings_destroy(struct endings *endings);
+
+// Evictions that still wait are told that they did not happen: the loop has ended.
+void endings_give_up(struct endings *endings);
 
 // Whether the record of a session could be removed. Records live nowhere but in the gateway's
 // memory here, so it is done at once.

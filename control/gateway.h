@@ -41,10 +41,11 @@ const char *gateway_state_name(enum gateway_state state);
 struct gateway *gateway_create(const struct settings *settings, struct dataplane *dataplane,
 			       char error[static GATEWAY_ERROR_BYTES]);
 
-// Ends evictions that still wait (not done), closes the loop. The data plane stays.
+// Frees everything but the data plane, which stays.
 void gateway_destroy(struct gateway *gateway);
 
-// Takes SIGTERM, SIGINT and SIGHUP, runs the loop until the gateway has stopped.
+// Takes SIGTERM, SIGINT and SIGHUP, runs the loop until the gateway has stopped. Online for RCU
+// before and after.
 // Returns 0, or -errno: the loop could not run.
 int gateway_run(struct gateway *gateway);
 
@@ -129,8 +130,8 @@ bool gateway_shutdown(struct gateway *gateway, uint64_t deadline_ms);
 // Told once for each eviction that gateway_evict() took: whether it ended the session.
 typedef void (*gateway_evicted)(void *context, uint64_t handle, bool evicted);
 
-// Ends one session with a code, as an operator. done is called from a later tick, or from
-// gateway_destroy(). Thread must be online.
+// Ends one session with a code, as an operator. done is called from a later tick, or when
+// gateway_run() ends (not evicted). Thread must be online.
 // Returns 0, -ENOENT (no such session, or it is ending already), -EAGAIN (too many wait).
 int gateway_evict(struct gateway *gateway, uint64_t handle, uint16_t code, gateway_evicted done,
 		  void *context);

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The gateway's making, loop and end.
+#include "control/gateway_parts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <sodium.h>
+#include <urcu/urcu-qsbr.h>
+
+#include "control/log.h"
+
+static uint64_t clock_ms(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+const char *gateway_state_name(enum gateway_state state)
+{
+	static const char *const names[GATEWAY_STATES] = {"starting", "running", "draining",
+							  "stopping", "stopped"};
+
+	return (unsigned)state < GATEWAY_STATES ? names[state] : "?";
+}
+
+void gateway_online(void)
+{
+	urcu_qsbr_thread_online();
+}
+
+void gateway_offline(void)
+{
+	urcu_qsbr_thread_offline();
+}
+
+// ---- Making and unmaking -------------------------------------------------------------------
+
+static uint32_t ends_room(const struct settings *settings)
+{
+	return settings->session.max < ENDS_MAX ? settings->session.max : ENDS_MAX;
+}
+
+static bool make_parts(struct gateway *gateway)
+{
+	const struct settings *settings = gateway->settings;
+
+	gateway->outbox =
+	    outbox_create(gateway->dataplane, settings->gateway.workers, &gateway->tally);
+	gateway->ends = ends_create(ends_room(settings));
+	gateway->rates = rates_create(settings->limits.new_per_second,
+				      settings->limits.new_per_source, RATES_SOURCES);
+	if (gateway->outbox == NULL || gateway->ends == NULL || gateway->rates == NULL)
+		return false;
+	const struct reply reply = {
+	    .dataplane = gateway->dataplane,
+	    .outbox = gateway->outbox,
+	    .tally = &gateway->tally,
+	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
+	};
+
+	gateway->backends = backends_create(settings, &reply, gateway->instance);
+	gateway->endings =
+	    endings_create(gateway->dataplane, gateway->outbox, gateway->ends, &gateway->tally);
+	if (gateway->backends == NULL || gateway->endings == NULL)
+		return false;
+	gateway->sweep = liveness_sweep_create(settings, gateway->dataplane, gateway->outbox,
+					       gateway->backends, &gateway->tally);
+	publisher_init(&gateway->publisher, settings, gateway->dataplane, gateway->backends,
+		       &gateway->tally);
+	gateway->admission = (struct admission){
+	    .settings = settings,
+	    .reply = reply,
+	    .backends = gateway->backends,
+	    .ends = gateway->ends,
+	    .rates = gateway->rates,
+	};
+	return gateway->sweep != NULL;
+}
+
+static void on_tick(evutil_socket_t socket, short what, void *context)
+{
+	struct gateway *gateway = context;
+
+	gateway_online();
+	gateway_tick(gateway, clock_ms(CLOCK_MONOTONIC));
+	gateway_offline();
+	if (gateway->drain.state == GATEWAY_STOPPED)
+		event_base_loopbreak(gateway->base);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context);
+
+static bool make_events(struct gateway *gateway)
+{
+	static const int numbers[GATEWAY_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+	gateway->base = event_base_new();
+	if (gateway->base == NULL)
+		return false;
+	gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
+	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++)
+		gateway->signals[i] = evsignal_new(gateway->base, numbers[i], on_signal, gateway);
+	return gateway->tick != NULL && gateway->signals[0] != NULL &&
+	       gateway->signals[1] != NULL && gateway->signals[2] != NULL;
+}
+
+struct gateway *gateway_create(const struct settings *settings, struct dataplane *dataplane,
+			       char error[static GATEWAY_ERROR_BYTES])
+{
+	struct gateway *gateway = NULL;
+
+	if (sodium_init() >= 0)
+		gateway = calloc(1, sizeof(*gateway));
+	if (gateway == NULL)
+		goto fail;
+	gateway->settings = settings;
+	gateway->dataplane = dataplane;
+	gateway->started_ms = clock_ms(CLOCK_REALTIME);
+	gateway->started_mono_ms = clock_ms(CLOCK_MONOTONIC);
+	gateway->now_ms = gateway->started_mono_ms;
+	while (gateway->instance == 0)
+		randombytes_buf(&gateway->instance, sizeof(gateway->instance));
+	if (!make_parts(gateway) || !make_events(gateway) ||
+	    publisher_tick(&gateway->publisher, gateway->now_ms) != 0)
+		goto fail;
+	gateway->drain.state = GATEWAY_RUNNING;
+	return gateway;
+fail:
+	snprintf(error, GATEWAY_ERROR_BYTES,
+		 "no memory for the control thread: lower [session] max or add memory");
+	gateway_destroy(gateway);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void gateway_destroy(struct gateway *gateway)
+{
+	if (gateway == NULL)
+		return;
+	endings_destroy(gateway->endings);
+	liveness_sweep_destroy(gateway->sweep);
+	backends_destroy(gateway->backends);
+	rates_destroy(gateway->rates);
+	ends_destroy(gateway->ends);
+	outbox_destroy(gateway->outbox);
+	publisher_fini(&gateway->publisher);
+	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++) {
+		if (gateway->signals[i] != NULL)
+			event_free(gateway->signals[i]);
+	}
+	if (gateway->tick != NULL)
+		event_free(gateway->tick);
+	if (gateway->base != NULL)
+		event_base_free(gateway->base);
+	free(gateway);
+}
+
+// ---- The loop ------------------------------------------------------------------------------
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	struct gateway *gateway = context;
+
+	if (number == SIGHUP) {
+		log_line(LOG_LEVEL_WARNING,
+			 "SIGHUP: settings are read at start only; restart to change them");
+		return;
+	}
+	if (gateway->drain.state < GATEWAY_DRAINING) {
+		gateway_drain(gateway, GATEWAY_DRAIN_MS);
+		return;
+	}
+	log_line(LOG_LEVEL_NOTICE, "second signal: stopping at once");
+	drain_force(&gateway->drain);
+	event_base_loopbreak(gateway->base);
+}
+
+int gateway_run(struct gateway *gateway)
+{
+	const struct timeval tick = {.tv_usec = GATEWAY_TICK_MS * 1000};
+	int result = event_add(gateway->tick, &tick);
+
+	for (uint32_t i = 0; i < GATEWAY_SIGNALS && result == 0; i++)
+		result = event_add(gateway->signals[i], NULL);
+	if (result != 0)
+		return -ENOMEM;
+	gateway_offline();
+	result = event_base_dispatch(gateway->base);
+	gateway_online();
+	endings_give_up(gateway->endings);
+	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++)
+		event_del(gateway->signals[i]);
+	event_del(gateway->tick);
+	return result < 0 ? -EIO : 0;
+}
+
+bool gateway_drain(struct gateway *gateway, uint64_t deadline_ms)
+{
+	const struct command command = {.kind = COMMAND_ANNOUNCE_DRAIN, .backend = DIRECTORY_NONE};
+
+	if (!drain_begin(&gateway->drain, deadline_ms, gateway->now_ms))
+		return false;
+	log_line(LOG_LEVEL_NOTICE, "draining: %u sessions, %llu ms at most", gateway->sessions,
+		 (unsigned long long)deadline_ms);
+	publisher_drain(&gateway->publisher);
+	gateway->admission.draining = true;
+	gateway->backends->draining = true;
+	// Goes out with the next tick, behind the directory that says so.
+	outbox_hold(gateway->outbox);
+	outbox_decide_all(gateway->outbox, &command);
+	return true;
+}
+
+bool gateway_shutdown(struct gateway *gateway, uint64_t deadline_ms)
+{
+	if (!drain_stop(&gateway->drain, deadline_ms, gateway->now_ms))
+		return false;
+	log_line(LOG_LEVEL_NOTICE, "shutting down: %u sessions are let go", gateway->sessions);
+	publisher_drain(&gateway->publisher);
+	gateway->admission.draining = true;
+	gateway->backends->draining = true;
+	outbox_hold(gateway->outbox);
+	gateway_let_go(gateway);
+	return true;
+}

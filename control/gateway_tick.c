@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The tick, in this order and for these reasons:
+//   1. notices: what sessions became, before frames, so that a HELLO finds the end that came
+//      before it
+//   2. frames, and lanes: they change what the directory says
+//   3. the directory is published, and only then what follows from it is sent
+//   4. the sweep, on whatever stands now
+//   5. the way to the end
+#include "control/gateway_parts.h"
+
+#include "control/log.h"
+
+enum {
+	NOTICES_BATCH = 64,
+	NOTICES_TICK_MAX = 8192, // of one tick, so that none takes long
+	ENDS_EXPIRE_MAX = 1024,  // of one tick
+};
+
+// ---- Notices -------------------------------------------------------------------------------
+
+static void take_frame(struct gateway *gateway, const struct notice *notice)
+{
+	struct frame frame;
+	struct handshake hello;
+	const enum frame_fault fault = frame_decode(notice->frame, notice->frame_bytes, &frame);
+	bool taken = false;
+
+	if (notice->backend < DIRECTORY_BACKENDS_MAX && fault == FRAME_OK)
+		lanes_frame(gateway->backends, notice, &frame, gateway->now_ms);
+	else if (fault == FRAME_OK && frame.type != WIRE_HELLO)
+		gateway->tally.ignored++;
+	else if (fault == FRAME_OK && handshake_decode(&frame, &hello) == 0 &&
+		 hello.role == WIRE_ROLE_BACKEND)
+		registration_hello(gateway->backends, notice, &frame, fault, gateway->now_ms);
+	else
+		// What cannot be read is refused in the same words whoever said it.
+		taken =
+		    admission_hello(&gateway->admission, notice, &frame, fault, gateway->now_ms);
+	if (!taken)
+		dataplane_packet_free(notice->packet);
+}
+
+static void take_frames(struct gateway *gateway)
+{
+	for (uint32_t i = 0; i < gateway->frames_count; i++)
+		take_frame(gateway, &gateway->frames[i]);
+	gateway->frames_count = 0;
+}
+
+// A session that never opened is over for its client: the backends that had opened it were told.
+static void take_gone(struct gateway *gateway, const struct notice *notice)
+{
+	if (notice->reason != SESSION_TIMED_OUT)
+		return;
+	gateway->tally.ends_kept++;
+	gateway->tally.ends_dropped +=
+	    ends_add(gateway->ends, notice->id, HOLDFAST_STATE_MISMATCH,
+		     gateway->now_ms + ENDS_KEEP_MIN_MS, gateway->now_ms);
+}
+
+static void take_notice(struct gateway *gateway, const struct notice *notice)
+{
+	switch ((enum notice_kind)notice->kind) {
+	case NOTICE_FRAME:
+		if (gateway->frames_count == GATEWAY_FRAMES_MAX)
+			take_frames(gateway);
+		gateway->frames[gateway->frames_count++] = *notice;
+		break;
+	case NOTICE_CONNECTED:
+	case NOTICE_RESUMED:
+		if (!admission_claim_record(notice))
+			gateway->tally.ignored++;
+		break;
+	case NOTICE_END_WANTED:
+		endings_wanted(gateway->endings, notice);
+		break;
+	case NOTICE_CLOSING:
+		endings_closing(gateway->endings, notice, gateway->now_ms);
+		break;
+	case NOTICE_REFUSED:
+		endings_refused(gateway->endings, notice);
+		break;
+	case NOTICE_GONE:
+		take_gone(gateway, notice);
+		break;
+	case NOTICE_CREATED:
+	case NOTICE_DETACHED:
+		break;
+	}
+}
+
+static void take_notices(struct gateway *gateway)
+{
+	struct notice notices[NOTICES_BATCH];
+	uint32_t taken = 0;
+	uint32_t count;
+
+	do {
+		count = dataplane_notices(gateway->dataplane, notices, NOTICES_BATCH);
+		for (uint32_t i = 0; i < count; i++)
+			take_notice(gateway, &notices[i]);
+		taken += count;
+	} while (count > 0 && taken < NOTICES_TICK_MAX);
+	gateway->tally.notices += taken;
+}
+
+// ---- The tick ------------------------------------------------------------------------------
+
+static void count_sessions(struct gateway *gateway)
+{
+	struct dataplane_gauges gauges;
+	uint32_t sessions = 0;
+
+	for (uint32_t worker = 0; worker < gateway->settings->gateway.workers; worker++) {
+		dataplane_gauges(gateway->dataplane, worker, &gauges);
+		for (uint32_t state = SESSION_OPENING; state < SESSION_STATES; state++)
+			sessions += gauges.sessions[state];
+	}
+	gateway->sessions = sessions;
+	gateway->admission.sessions = sessions;
+}
+
+void gateway_let_go(struct gateway *gateway)
+{
+	const struct command command = {.kind = COMMAND_LET_GO_ALL, .backend = DIRECTORY_NONE};
+
+	outbox_decide_all(gateway->outbox, &command);
+}
+
+static void go_on_to_the_end(struct gateway *gateway)
+{
+	const enum gateway_state before = gateway->drain.state;
+	const enum drain_step step = drain_tick(&gateway->drain, gateway->sessions,
+						outbox_waiting(gateway->outbox), gateway->now_ms);
+
+	if (step == DRAIN_LET_GO) {
+		log_line(LOG_LEVEL_NOTICE, "stopping: %u sessions are let go", gateway->sessions);
+		gateway_let_go(gateway);
+	} else if (step == DRAIN_STOP && before != GATEWAY_STOPPED) {
+		log_line(LOG_LEVEL_NOTICE, "stopped with %u sessions left", gateway->sessions);
+	}
+}
+
+void gateway_tick(struct gateway *gateway, uint64_t now_ms)
+{
+	static struct log_limit limit;
+
+	gateway->now_ms = now_ms;
+	dataplane_tick(gateway->dataplane);
+	outbox_hold(gateway->outbox);
+	count_sessions(gateway);
+	take_notices(gateway);
+	take_frames(gateway);
+	lanes_tick(gateway->backends, now_ms);
+	// What waits for a directory that could not be made waits on with it.
+	if (publisher_tick(&gateway->publisher, now_ms) == 0)
+		outbox_release(gateway->outbox);
+	else
+		log_limited(&limit, LOG_LEVEL_ERROR, "no memory for a new directory");
+	liveness_sweep_tick(gateway->sweep, now_ms);
+	ends_expire(gateway->ends, now_ms, ENDS_EXPIRE_MAX);
+	gateway->tally.sources_replaced = rates_replaced(gateway->rates);
+	go_on_to_the_end(gateway);
+}
