@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/choice.h"
 
+#include <endian.h>
 #include <string.h>
 
 // Finalizer of SplitMix64: every bit of the input moves half of the bits of the output.
@@ -34,5 +35,5 @@ uint64_t choice_weight(uint64_t seed, const uint8_t id[static WIRE_SESSION_ID_BY
 
 	memcpy(&low, id, sizeof(low));
 	memcpy(&high, id + sizeof(low), sizeof(high));
-	return mix(mix(seed ^ low) ^ high);
+	return mix(mix(seed ^ le64toh(low)) ^ le64toh(high));
 }
