@@ -192,6 +192,7 @@ static void path_take(struct stream *stream, const struct stream_path *path)
 	stream->nak_next_us = 0;
 	stream->data_sent_us = 0;
 	stream->heard_us = 0;
+	stream->holes_known = 0;
 	stream->thawed = true;
 }
 
@@ -244,6 +245,7 @@ void stream_wake(struct stream *stream, uint64_t now_us)
 	stream->frozen = false;
 	stream->paused = false;
 	stream->recovery.backoff = 0;
+	stream->woken_us = now_us;
 	// The peer sends again by itself what it was not told to have arrived; ask only after that.
 	assembly_postpone(&stream->assembly,
 			  now_us +

@@ -21,7 +21,7 @@ static void ack_new(struct stream *stream, uint64_t ack, bool told_holes, uint64
 
 	outbox_ack(&stream->outbox, ack, &acked);
 	stream->counters.messages_acked += acked.messages;
-	if (acked.sent_once && !told_holes)
+	if (acked.sent_once && !told_holes && !stream->paused && acked.sent_us >= stream->woken_us)
 		recovery_sample(&stream->recovery, now_us - acked.sent_us);
 	stream->recovery.backoff = 0;
 	if (stream->outbox.lost > 0)
@@ -101,6 +101,19 @@ static void data_take(struct stream *stream, const struct frame *frame, uint64_t
 				  : now_us + STREAM_ACK_DELAY_US);
 }
 
+// Takes the count of holes in an ACK. Those whose NAK came here have been noted already; the
+// others were answered by the gateway.
+static void holes_take(struct stream *stream, uint32_t holes, uint64_t now_us)
+{
+	if (holes == 0)
+		return;
+	if (holes > stream->holes_known) {
+		stream->counters.holes_told += holes - stream->holes_known;
+		loss_note(stream, now_us);
+	}
+	stream->holes_known = 0;
+}
+
 static void ack_frame_take(struct stream *stream, const struct frame *frame, uint64_t now_us)
 {
 	const uint32_t holes = frame->aux >> WIRE_ACK_HOLES_SHIFT;
@@ -109,10 +122,7 @@ static void ack_frame_take(struct stream *stream, const struct frame *frame, uin
 	stream->counters.acks_received++;
 	if (frame->aux & WIRE_ACK_ASKS)
 		stream->ack_asked = true;
-	if (holes > 0) {
-		stream->counters.holes_told += holes;
-		loss_note(stream, now_us);
-	}
+	holes_take(stream, holes, now_us);
 	assembly_learn(&stream->assembly, next, now_us + STREAM_HOLE_DELAY_US);
 }
 
@@ -128,6 +138,8 @@ static uint32_t nak_mark(struct stream *stream, const struct frame *frame, uint6
 	for (uint32_t i = 0; i < count; i++) {
 		const uint64_t first = sequence_extend(stream->outbox.acked, pairs[i].first);
 
+		if (pairs[i].count <= WIRE_WINDOW_MAX)
+			stream->holes_known += pairs[i].count;
 		marked += outbox_lose(&stream->outbox, first, pairs[i].count, before_us);
 	}
 	stream->counters.holes_told += marked;

@@ -40,6 +40,8 @@ struct stream {
 	uint32_t replay_frames; // lost frames that may be sent again now
 	uint64_t memory_us;     // nothing new is cut before, for want of memory
 	uint64_t nak_heard_us;  // when a NAK was last answered
+	uint32_t holes_known;   // that NAKs told of, and no ACK yet
+	uint64_t woken_us;      // what was sent before says nothing of the round trip
 	uint64_t data_sent_us;
 	uint64_t heard_us;     // when the peer last said what it has
 	uint64_t tail_due_us;  // STREAM_NEVER = not armed, as all below
