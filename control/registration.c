@@ -26,6 +26,7 @@ struct registration {
 	uint64_t now_ms;
 	struct handshake hello;
 	struct options options;
+	struct options_text named; // its name, once that can be shown
 	uint16_t service;
 	uint16_t entry; // DIRECTORY_NONE: a new name
 	struct reply_refusal refusal;
@@ -67,6 +68,16 @@ static bool name_allowed(const struct settings_service *service, struct options_
 	return false;
 }
 
+// Names are shown in logs and lists: control characters would let a backend write there.
+static bool text_good(struct options_text text)
+{
+	for (uint32_t i = 0; i < text.len; i++) {
+		if ((uint8_t)text.bytes[i] < ' ' || text.bytes[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 static bool shape_good(const struct registration *registration)
 {
 	static const uint32_t needed = OPTIONS_SERVICE | OPTIONS_BACKEND | OPTIONS_INSTANCE;
@@ -74,8 +85,7 @@ static bool shape_good(const struct registration *registration)
 
 	return registration->hello.role == WIRE_ROLE_BACKEND &&
 	       (options->present & needed) == needed && options->service.len > 0 &&
-	       options->backend.len > 0 &&
-	       memchr(options->backend.bytes, '\0', options->backend.len) == NULL;
+	       options->backend.len > 0 && text_good(options->backend) && text_good(options->agent);
 }
 
 // Version and shape, then place, service, name: the first that is wrong is told.
@@ -93,6 +103,7 @@ static bool admissible(struct registration *registration, const struct frame *fr
 			   options) != 0 ||
 	    !shape_good(registration))
 		return refuse(registration, HOLDFAST_MALFORMED, NULL);
+	registration->named = options->backend;
 	if (!from_allowed_place(registration))
 		return refuse(registration, HOLDFAST_NOT_AUTHORIZED,
 			      "no backend may register from or at this address");
@@ -321,7 +332,8 @@ static void tell_refusal(struct registration *registration)
 	reply_refuse(&registration->backends->reply, registration->notice, &registration->hello,
 		     refusal);
 	log_limited(&refusals, LOG_LEVEL_NOTICE, "backend %.*s at %s refused: %s",
-		    (int)registration->options.backend.len, registration->options.backend.bytes,
+		    (int)registration->named.len,
+		    registration->named.len > 0 ? registration->named.bytes : "",
 		    address_format(&registration->notice->path.peer, from),
 		    holdfast_code_name(refusal->code));
 }
