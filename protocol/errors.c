@@ -22,7 +22,7 @@ static const struct code unknown = {
 
 static const struct code *code_of(uint16_t number)
 {
-	return number < HOLDFAST_CODE_END ? &codes[number] : &unknown;
+	return number < HOLDFAST_CODE_END && codes[number].name != NULL ? &codes[number] : &unknown;
 }
 
 const char *holdfast_code_name(uint16_t code)

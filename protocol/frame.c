@@ -2,6 +2,8 @@
 // One table says of each frame type what its header and body may be, and who may send it.
 #include "protocol/frame.h"
 
+#include <assert.h>
+
 #include "protocol/bytes.h"
 
 enum { CLIENT = 1 << FRAME_FROM_CLIENT, BACKEND = 1 << FRAME_FROM_BACKEND };
@@ -19,7 +21,7 @@ struct type {
 	bool channel; // has one
 };
 
-enum { BODY_ANY = UINT16_MAX };
+enum { BODY_ANY = UINT16_MAX, NAK_BYTES_MAX = WIRE_NAK_PAIRS_MAX * WIRE_NAK_PAIR_BYTES };
 
 static const struct type types[WIRE_TYPE_MAX + 1] = {
     [WIRE_HELLO] = {"HELLO", WIRE_HANDSHAKE_BYTES, BODY_ANY, WIRE_FLAG_RESUME, ENDPOINT,
@@ -35,8 +37,7 @@ static const struct type types[WIRE_TYPE_MAX + 1] = {
     [WIRE_DATA] = {"DATA", 0, BODY_ANY, WIRE_FLAG_MORE | WIRE_FLAG_BUNDLE | WIRE_FLAG_REPLAYED, ANY,
 		   HANDLE_NEEDED, true},
     [WIRE_ACK] = {"ACK", 0, 0, 0, ANY, HANDLE_NEEDED, true},
-    [WIRE_NAK] = {"NAK", WIRE_NAK_PAIR_BYTES, WIRE_NAK_PAIRS_MAX *WIRE_NAK_PAIR_BYTES, 0, ANY,
-		  HANDLE_NEEDED, true},
+    [WIRE_NAK] = {"NAK", WIRE_NAK_PAIR_BYTES, NAK_BYTES_MAX, 0, ANY, HANDLE_NEEDED, true},
     [WIRE_DATAGRAM] = {"DATAGRAM", 0, BODY_ANY, 0, ANY, HANDLE_NEEDED, true},
     [WIRE_HEARTBEAT] = {"HEARTBEAT", WIRE_HEARTBEAT_BODY_BYTES, WIRE_HEARTBEAT_BODY_BYTES, 0,
 			GATEWAY, HANDLE_NEEDED, false},
@@ -108,7 +109,7 @@ void frame_encode_header(const struct frame *frame, uint8_t *bytes)
 
 bool frame_legal_from(uint8_t type, enum frame_side side)
 {
-	return type <= WIRE_TYPE_MAX && (types[type].sides & 1u << side) != 0;
+	return type <= WIRE_TYPE_MAX && ((types[type].sides >> side) & 1u) != 0;
 }
 
 const char *frame_type_name(uint8_t type)
@@ -228,6 +229,7 @@ uint32_t frame_decode_nak(const struct frame *frame,
 
 uint32_t frame_encode_nak(const struct frame_nak_pair *pairs, uint32_t count, uint8_t *body)
 {
+	assert(count >= 1 && count <= WIRE_NAK_PAIRS_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		bytes_write32(body + i * WIRE_NAK_PAIR_BYTES, pairs[i].first);
 		bytes_write32(body + i * WIRE_NAK_PAIR_BYTES + 4, pairs[i].count);

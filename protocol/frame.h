@@ -35,7 +35,7 @@ enum frame_fault {
 	FRAME_VERSION, // version is not WIRE_VERSION (type, flags and body were not judged)
 	FRAME_TYPE,    // no such type
 	FRAME_FLAGS,   // unknown flag, or one that this type cannot carry, or MORE with BUNDLE
-	FRAME_CHANNEL, // above 7
+	FRAME_CHANNEL, // above 7, or other than 0 in a type that has none
 	FRAME_HANDLE,  // other than 0 in HELLO and RETRY, 0 where the type needs a session
 	FRAME_BODY,    // body too short for the type's fixed part, or not of its exact size
 };
@@ -43,6 +43,8 @@ enum frame_fault {
 // Decodes len bytes into *frame and judges everything that needs only the header and the body's
 // length. On FRAME_VERSION and later faults the header fields are filled in all the same.
 // A HELLO shorter than WIRE_HELLO_FIXED_BYTES is FRAME_BODY.
+// window, aux, seq and ack are not judged: in a type that does not use them they mean nothing,
+// whatever they are. Nor are the bytes that the protocol calls zero inside of bodies.
 enum frame_fault frame_decode(const uint8_t *bytes, uint32_t len, struct frame *frame);
 
 // Writes the 24 header bytes of *frame. body is not touched: it follows at bytes + 24.

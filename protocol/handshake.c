@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "protocol/handshake.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "protocol/bytes.h"
@@ -58,6 +59,7 @@ int handshake_decode(const struct frame *frame, struct handshake *handshake)
 
 uint32_t handshake_encode(const struct handshake *handshake, uint8_t *body)
 {
+	assert(handshake->count <= WIRE_CHANNELS_MAX);
 	memcpy(body, handshake->session, WIRE_SESSION_ID_BYTES);
 	bytes_write32(body + 16, handshake->epoch);
 	body[20] = handshake->role;

@@ -13,9 +13,8 @@ struct handshake {
 	uint8_t session[WIRE_SESSION_ID_BYTES];
 	uint32_t epoch; // from 1
 	uint8_t role;   // enum wire_role
-	uint8_t
-	    count; // triples: 1 to 8 in a client's HELLO and WELCOME, 1 in OPEN, 0 for a backend
-	uint16_t lane;                     // backend's HELLO and WELCOME, else 0
+	uint8_t count;  // triples: a client's HELLO and WELCOME 1 to 8, OPEN 1, a backend's 0
+	uint16_t lane;  // backend's HELLO and WELCOME, else 0
 	uint8_t cookie[WIRE_COOKIE_BYTES]; // HELLO; zero in the first and in all other types
 	struct frame_triple triples[WIRE_CHANNELS_MAX];
 	const uint8_t *options; // borrowed: what follows the triples
@@ -26,7 +25,7 @@ struct handshake {
 // HELLO with at least its 64 fixed bytes, of any version.
 void handshake_decode_fixed(const struct frame *frame, struct handshake *handshake);
 
-// Reads the whole block of a HELLO, WELCOME or OPEN.
+// Reads the whole block of a HELLO, WELCOME or OPEN that frame_decode accepted.
 // Returns 0, or -EBADMSG: shorter than its count of triples says, a role or count that the type
 // cannot have, epoch 0, a lane from a client, or triples that cannot be true.
 int handshake_decode(const struct frame *frame, struct handshake *handshake);
@@ -41,8 +40,7 @@ enum handshake_verdict {
 	HANDSHAKE_CLIENT_FORGOT,  // client.oldest > backend.expected
 	HANDSHAKE_BACKEND_FORGOT, // backend.oldest > client.expected
 	HANDSHAKE_CLIENT_CLAIMS,  // client.expected > backend.next: claims what was never sent
-	HANDSHAKE_BACKEND_CLAIMS, // backend.expected > client.next: acknowledged what was never
-				  // sent
+	HANDSHAKE_BACKEND_CLAIMS, // backend.expected > client.next: took what was never sent
 };
 
 enum handshake_verdict handshake_check(const struct frame_triple *client,

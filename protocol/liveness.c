@@ -32,34 +32,35 @@ static uint32_t larger(uint32_t left, uint32_t right)
 	return left > right ? left : right;
 }
 
-// What is left of `whole` after `passed`.
-static uint32_t left_of(uint32_t whole, uint32_t passed)
+// From now_ms until whole_ms after the stamp. Serial, so that a stamp a little later than now_ms,
+// of another thread's clock, is no endpoint that has been silent for weeks.
+static uint32_t until(uint32_t stamp_ms, uint32_t whole_ms, uint32_t now_ms)
 {
-	return passed < whole ? whole - passed : 0;
+	const uint32_t left_ms = stamp_ms + whole_ms - now_ms;
+
+	return (int32_t)left_ms > 0 ? left_ms : 0;
 }
 
 // Until the endpoint is to be asked. An unanswered question is asked again only in the last T/2.
 static uint32_t wait_ask_ms(const struct liveness *liveness, uint32_t timeout_ms,
 			    uint32_t interval_ms, uint32_t now_ms)
 {
-	const uint32_t unheard_ms = now_ms - liveness->heard_ms;
-
 	if (!liveness->asked)
-		return smaller(left_of(interval_ms, unheard_ms),
-			       left_of(interval_ms, now_ms - liveness->sent_ms));
+		return smaller(until(liveness->heard_ms, interval_ms, now_ms),
+			       until(liveness->sent_ms, interval_ms, now_ms));
 
 	const uint32_t repeat_ms = larger(smaller(interval_ms, timeout_ms / 8), 1);
 
-	return larger(left_of(timeout_ms - timeout_ms / 2, unheard_ms),
-		      left_of(repeat_ms, now_ms - liveness->asked_ms));
+	return larger(until(liveness->heard_ms, timeout_ms - timeout_ms / 2, now_ms),
+		      until(liveness->asked_ms, repeat_ms, now_ms));
 }
 
 // Until the endpoint can be called silent, given that it has been asked.
 static uint32_t wait_silent_ms(const struct liveness *liveness, uint32_t timeout_ms,
 			       uint32_t interval_ms, uint32_t now_ms)
 {
-	return larger(left_of(timeout_ms, now_ms - liveness->heard_ms),
-		      left_of(interval_ms, now_ms - liveness->asked_first_ms));
+	return larger(until(liveness->heard_ms, timeout_ms, now_ms),
+		      until(liveness->asked_first_ms, interval_ms, now_ms));
 }
 
 enum liveness_verdict liveness_judge(const struct liveness *liveness, uint32_t timeout_ms,

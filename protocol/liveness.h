@@ -28,7 +28,8 @@ bool liveness_timeout_valid(uint32_t timeout_ms);
 uint32_t liveness_interval_ms(uint32_t timeout_ms, uint32_t configured_ms);
 
 // What the gateway knows of one endpoint. Stamps are milliseconds, compared as 32-bit serial
-// numbers: they may wrap.
+// numbers: they may wrap, and one may be a little later than the now_ms of its judge. They are of
+// use for 24 days.
 struct liveness {
 	uint32_t heard_ms;       // when a valid frame last came from the path
 	uint32_t sent_ms;        // when a frame last went to it

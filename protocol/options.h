@@ -83,13 +83,15 @@ struct options {
 //
 // Returns 0, or -EBADMSG: no map, truncated, longer than WIRE_OPTIONS_BYTES_MAX, deeper than
 // WIRE_OPTIONS_DEPTH_MAX, a key that is no string or stands twice, a known key with a value of
-// another type or beyond its bounds, or bytes other than zero after the map.
+// another type or beyond its bounds, or bytes other than zero after the map. Then nothing is
+// present in *options. Bytes that are all zero are padding after an absent map.
 int options_decode(const uint8_t *bytes, uint32_t len, struct options *options);
 
 // Writes the keys that are present, in the order of enum options_key, into at most room bytes.
 //
-// Returns the bytes written, 0 where nothing is present (an absent map), or -ENOSPC where they
-// are more than room or WIRE_OPTIONS_BYTES_MAX.
+// Returns the bytes written; 0 where nothing is present (an absent map); -ENOSPC where they are
+// more than room or WIRE_OPTIONS_BYTES_MAX; -EINVAL where a value is beyond the bounds that
+// options_decode holds it to.
 int options_encode(const struct options *options, uint8_t *bytes, uint32_t room);
 
 // A view of a zero-terminated string.

@@ -9,15 +9,14 @@
 
 #include "holdfast/wire.h"
 
-// The number nearest to known whose low 32 bits are wire. known and the result are within 2^31
-// of each other; where that would fall below 0, the one above known is taken.
+// The number nearest to known whose low 32 bits are wire, the lower of two that are 2^31 away.
+// Where that would fall below 0, the one above known is taken. known is below 2^63.
 static inline uint64_t sequence_extend(uint64_t known, uint32_t wire)
 {
-	const int32_t distance = (int32_t)(wire - (uint32_t)known);
+	const uint32_t ahead = wire - (uint32_t)known;
+	const uint32_t behind = (uint32_t)known - wire;
 
-	if (distance < 0 && known < (uint64_t) - (int64_t)distance)
-		return known + (uint32_t)distance;
-	return known + (uint64_t)(int64_t)distance;
+	return ahead < behind || known < behind ? known + ahead : known - behind;
 }
 
 // Where a DATA frame falls against [acked, acked + window).
