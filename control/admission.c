@@ -113,7 +113,7 @@ static uint16_t decide(struct admission *admission, const struct notice *notice,
 {
 	const struct admission_facts facts = {
 	    .ended = ends_find(admission->ends, asked->hello.session, now_ms),
-	    .known = dataplane_find(admission->reply.dataplane, asked->hello.session) != 0,
+	    .known = dataplane_find(admission->answerer.dataplane, asked->hello.session) != 0,
 	    .draining = admission->draining,
 	    .full = admission->sessions >= admission->settings->session.max,
 	    .resuming = resuming(asked, frame),
@@ -123,7 +123,7 @@ static uint16_t decide(struct admission *admission, const struct notice *notice,
 	if (code != HOLDFAST_OK)
 		return code;
 	if (facts.known)
-		admission->reply.tally->decided_again++;
+		admission->answerer.tally->decided_again++;
 	else if (rates_take(admission->rates, &notice->path.peer, now_ms) != RATES_GOOD)
 		return HOLDFAST_OVERLOADED;
 	return choose_backends(admission, asked) ? HOLDFAST_OK : HOLDFAST_NO_BACKEND;
@@ -133,11 +133,11 @@ static uint32_t retry_after_ms(uint16_t code)
 {
 	switch (code) {
 	case HOLDFAST_NO_BACKEND:
-		return reply_spread_ms(RETRY_NO_BACKEND_MS);
+		return answer_spread_ms(RETRY_NO_BACKEND_MS);
 	case HOLDFAST_OVERLOADED:
-		return reply_spread_ms(RETRY_OVERLOADED_MS);
+		return answer_spread_ms(RETRY_OVERLOADED_MS);
 	case HOLDFAST_DRAINING:
-		return reply_spread_ms(RETRY_DRAINING_MS);
+		return answer_spread_ms(RETRY_DRAINING_MS);
 	default:
 		return 0;
 	}
@@ -147,14 +147,14 @@ static void refuse(const struct admission *admission, const struct notice *notic
 		   const struct asked *asked, uint16_t code)
 {
 	static struct log_limit limit;
-	const struct reply_refusal refusal = {
+	const struct answer_refusal refusal = {
 	    .code = code,
 	    .retry_after_ms = retry_after_ms(code),
 	    .reason = code == HOLDFAST_VERSION_MISMATCH ? "version 1 is spoken here" : NULL,
 	};
 	char from[ADDRESS_TEXT_BYTES];
 
-	reply_refuse(&admission->reply, notice, &asked->hello, &refusal);
+	answer_refuse(&admission->answerer, notice, &asked->hello, &refusal);
 	log_limited(&limit, LOG_LEVEL_INFO, "session of %s refused: %s",
 		    address_format(&notice->path.peer, from), holdfast_code_name(code));
 }
@@ -171,9 +171,9 @@ static bool create(struct admission *admission, const struct notice *notice,
 
 	memcpy(command.backends, asked->backends, sizeof(command.backends));
 	// Refused where too much waits for this worker already: the client will say HELLO again.
-	if (outbox_offer(admission->reply.outbox, notice->worker, &command) != 0)
+	if (outbox_offer(admission->answerer.outbox, notice->worker, &command) != 0)
 		return false;
-	admission->reply.tally->admitted++;
+	admission->answerer.tally->admitted++;
 	admission->sessions++;
 	return true;
 }
@@ -185,7 +185,7 @@ bool admission_hello(struct admission *admission, const struct notice *notice,
 
 	if ((fault != FRAME_OK && fault != FRAME_VERSION) ||
 	    frame->body_bytes < WIRE_HANDSHAKE_BYTES) {
-		admission->reply.tally->malformed++;
+		admission->answerer.tally->malformed++;
 		return false;
 	}
 	memset(&asked, 0, sizeof(asked));

@@ -8,17 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/answer.h"
 #include "control/backends.h"
 #include "control/ends.h"
 #include "control/rates.h"
-#include "control/reply.h"
 #include "control/settings.h"
 #include "protocol/frame.h"
 
 // What is borrowed, and what the gateway keeps up to date.
 struct admission {
 	const struct settings *settings;
-	struct reply reply;
+	struct answerer answerer;
 	struct backends *backends;
 	struct ends *ends;
 	struct rates *rates;

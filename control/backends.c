@@ -11,7 +11,7 @@
 #include "control/choice.h"
 #include "control/log.h"
 
-struct backends *backends_create(const struct settings *settings, const struct reply *reply,
+struct backends *backends_create(const struct settings *settings, const struct answerer *answerer,
 				 uint64_t instance)
 {
 	struct backends *backends = calloc(1, sizeof(*backends));
@@ -19,8 +19,8 @@ struct backends *backends_create(const struct settings *settings, const struct r
 	if (backends == NULL)
 		return NULL;
 	backends->settings = settings;
-	backends->reply = *reply;
-	backends->slots = dataplane_slots(reply->dataplane);
+	backends->answerer = *answerer;
+	backends->slots = dataplane_slots(answerer->dataplane);
 	backends->workers = settings->gateway.workers;
 	backends->instance = instance;
 	backends->timeout_ms = settings->session.timeout_ms;
@@ -142,8 +142,8 @@ static void entry_lost(struct backends *backends, uint16_t index, const char *wh
 
 	entry->connected = false;
 	entry->since_ms = now_ms;
-	backends->reply.tally->backends_lost++;
-	outbox_decide_all(backends->reply.outbox, &command);
+	backends->answerer.tally->backends_lost++;
+	outbox_decide_all(backends->answerer.outbox, &command);
 	log_line(LOG_LEVEL_WARNING, "backend %s of service %s lost: %s", entry->name,
 		 backends->settings->services[entry->service].name, why);
 }
@@ -154,7 +154,7 @@ void backends_drop_lane(struct backends *backends, uint16_t index, uint16_t lane
 	struct backends_entry *entry = &backends->entries[index];
 
 	if (entry->lanes[lane].live)
-		backends->reply.tally->lanes_lost++;
+		backends->answerer.tally->lanes_lost++;
 	memset(&entry->lanes[lane], 0, sizeof(entry->lanes[lane]));
 	backends->changed = true;
 	if (entry->connected && !any_live(entry))

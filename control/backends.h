@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/reply.h"
+#include "control/answer.h"
 #include "control/settings.h"
 #include "control/tally.h"
 #include "dataplane/dataplane.h"
@@ -64,7 +64,7 @@ struct backends_entry {
 
 struct backends {
 	const struct settings *settings;
-	struct reply reply;
+	struct answerer answerer;
 	uint32_t slots; // of sessions; handles of links lie beyond
 	uint32_t workers;
 	uint64_t instance;                // of the gateway
@@ -77,8 +77,8 @@ struct backends {
 	struct backends_entry entries[DIRECTORY_BACKENDS_MAX];
 };
 
-// settings and what reply refers to are borrowed. Returns NULL with errno ENOMEM.
-struct backends *backends_create(const struct settings *settings, const struct reply *reply,
+// settings and what answerer refers to are borrowed. Returns NULL with errno ENOMEM.
+struct backends *backends_create(const struct settings *settings, const struct answerer *answerer,
 				 uint64_t instance);
 void backends_destroy(struct backends *backends);
 

@@ -57,14 +57,14 @@ static bool make_parts(struct gateway *gateway)
 				      settings->limits.new_per_source, RATES_SOURCES);
 	if (gateway->outbox == NULL || gateway->ends == NULL || gateway->rates == NULL)
 		return false;
-	const struct reply reply = {
+	const struct answerer answerer = {
 	    .dataplane = gateway->dataplane,
 	    .outbox = gateway->outbox,
 	    .tally = &gateway->tally,
 	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
 	};
 
-	gateway->backends = backends_create(settings, &reply, gateway->instance);
+	gateway->backends = backends_create(settings, &answerer, gateway->instance);
 	gateway->endings =
 	    endings_create(gateway->dataplane, gateway->outbox, gateway->ends, &gateway->tally);
 	if (gateway->backends == NULL || gateway->endings == NULL)
@@ -75,7 +75,7 @@ static bool make_parts(struct gateway *gateway)
 		       &gateway->tally);
 	gateway->admission = (struct admission){
 	    .settings = settings,
-	    .reply = reply,
+	    .answerer = answerer,
 	    .backends = gateway->backends,
 	    .ends = gateway->ends,
 	    .rates = gateway->rates,

@@ -18,24 +18,36 @@ enum {
 
 // ---- Notices -------------------------------------------------------------------------------
 
+// Decides a HELLO. Returns whether the packet was taken.
+static bool take_hello(struct gateway *gateway, const struct notice *notice,
+		       const struct frame *frame, enum frame_fault fault)
+{
+	struct handshake hello;
+
+	if (fault == FRAME_OK && handshake_decode(frame, &hello) == 0 &&
+	    hello.role == WIRE_ROLE_BACKEND) {
+		registration_hello(gateway->backends, notice, frame, fault, gateway->now_ms);
+		return false;
+	}
+	// What cannot be read is refused in the same words whoever said it.
+	return admission_hello(&gateway->admission, notice, frame, fault, gateway->now_ms);
+}
+
 static void take_frame(struct gateway *gateway, const struct notice *notice)
 {
-	struct frame frame;
-	struct handshake hello;
+	struct frame frame = {.type = 0};
 	const enum frame_fault fault = frame_decode(notice->frame, notice->frame_bytes, &frame);
+	const bool link = notice->backend < DIRECTORY_BACKENDS_MAX;
 	bool taken = false;
 
-	if (notice->backend < DIRECTORY_BACKENDS_MAX && fault == FRAME_OK)
+	if (fault == FRAME_OK && link)
 		lanes_frame(gateway->backends, notice, &frame, gateway->now_ms);
-	else if (fault == FRAME_OK && frame.type != WIRE_HELLO)
+	else if ((fault == FRAME_OK || fault == FRAME_VERSION) && !link && frame.type == WIRE_HELLO)
+		taken = take_hello(gateway, notice, &frame, fault);
+	else if (fault == FRAME_OK)
 		gateway->tally.ignored++;
-	else if (fault == FRAME_OK && handshake_decode(&frame, &hello) == 0 &&
-		 hello.role == WIRE_ROLE_BACKEND)
-		registration_hello(gateway->backends, notice, &frame, fault, gateway->now_ms);
 	else
-		// What cannot be read is refused in the same words whoever said it.
-		taken =
-		    admission_hello(&gateway->admission, notice, &frame, fault, gateway->now_ms);
+		gateway->tally.malformed++;
 	if (!taken)
 		dataplane_packet_free(notice->packet);
 }

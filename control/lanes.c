@@ -38,7 +38,7 @@ static void end_others(struct backends *backends, struct backends_entry *entry,
 
 		if (!lane->used || same_link(lane, confirmed))
 			continue;
-		backends->reply.tally->lanes_lost += lane->live;
+		backends->answerer.tally->lanes_lost += lane->live;
 		memset(lane, 0, sizeof(*lane));
 	}
 }
@@ -47,7 +47,7 @@ static void end_others(struct backends *backends, struct backends_entry *entry,
 static void tell_sessions(struct backends *backends, uint16_t index, bool reset)
 {
 	const struct backends_entry *entry = &backends->entries[index];
-	struct tally *tally = backends->reply.tally;
+	struct tally *tally = backends->answerer.tally;
 	const char *service = backends->settings->services[entry->service].name;
 	const struct command command = {
 	    .kind = reset ? COMMAND_BACKEND_RESET : COMMAND_BACKEND_RETURNED,
@@ -66,7 +66,7 @@ static void tell_sessions(struct backends *backends, uint16_t index, bool reset)
 		tally->backends_returned++;
 	log_line(LOG_LEVEL_INFO, "backend %s of service %s %s", entry->name, service,
 		 reset ? "is a new instance: its channels are reset" : "returned");
-	outbox_decide_all(backends->reply.outbox, &command);
+	outbox_decide_all(backends->answerer.outbox, &command);
 }
 
 static void lane_confirmed(struct backends *backends, uint16_t index, uint16_t number,
@@ -84,8 +84,8 @@ static void lane_confirmed(struct backends *backends, uint16_t index, uint16_t n
 	entry->capacity = lane->capacity;
 	entry->epoch = lane->epoch;
 	memcpy(entry->session, lane->session, sizeof(entry->session));
-	dataplane_lane_heard(backends->reply.dataplane, index, number);
-	backends->reply.tally->lanes_opened++;
+	dataplane_lane_heard(backends->answerer.dataplane, index, number);
+	backends->answerer.tally->lanes_opened++;
 	backends->changed = true;
 	if (!entry->connected)
 		entry->since_ms = now_ms;
@@ -102,12 +102,12 @@ static void confirm(struct backends *backends, const struct notice *notice,
 	const uint16_t lane = find_attempt(entry, &notice->path, frame_decode_confirm(frame));
 
 	if (lane == DIRECTORY_LANES_MAX) {
-		backends->reply.tally->ignored++;
+		backends->answerer.tally->ignored++;
 		return;
 	}
 	if (!entry->lanes[lane].live)
 		lane_confirmed(backends, notice->backend, lane, now_ms);
-	reply_bare(&backends->reply, notice, WIRE_ACK, 0, entry->handle);
+	answer_bare(&backends->answerer, notice, WIRE_ACK, 0, entry->handle);
 }
 
 static void close_link(struct backends *backends, const struct notice *notice,
@@ -115,7 +115,7 @@ static void close_link(struct backends *backends, const struct notice *notice,
 {
 	const struct backends_entry *entry = &backends->entries[notice->backend];
 
-	reply_bare(&backends->reply, notice, WIRE_CLOSE_ACK, frame->channel, entry->handle);
+	answer_bare(&backends->answerer, notice, WIRE_CLOSE_ACK, frame->channel, entry->handle);
 	for (uint16_t i = 0; i < DIRECTORY_LANES_MAX; i++) {
 		if (entry->lanes[i].used)
 			backends_drop_lane(backends, notice->backend, i, "it closed its link",
@@ -135,7 +135,7 @@ void lanes_frame(struct backends *backends, const struct notice *notice, const s
 	const struct backends_entry *entry = &backends->entries[notice->backend];
 
 	if (!entry->used || frame->handle != entry->handle) {
-		backends->reply.tally->ignored++;
+		backends->answerer.tally->ignored++;
 		return;
 	}
 	if (frame->type == WIRE_CONFIRM)
@@ -146,7 +146,7 @@ void lanes_frame(struct backends *backends, const struct notice *notice, const s
 		backends_drop_lane(backends, notice->backend, notice->lane,
 				   "it does not know its link any more", now_ms);
 	else
-		backends->reply.tally->ignored++;
+		backends->answerer.tally->ignored++;
 }
 
 // ---- Liveness ------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ static void ask(struct backends *backends, uint16_t index, uint16_t number, uint
 	// The worker's stamps tell only once it has run: do not order twice meanwhile.
 	if (now_ms - lane->asked_ms < liveness_sweep_period_ms(backends->settings))
 		return;
-	if (outbox_offer(backends->reply.outbox, lane->worker, &command) != 0)
+	if (outbox_offer(backends->answerer.outbox, lane->worker, &command) != 0)
 		return;
 	lane->asked_ms = now_ms;
 }
@@ -178,12 +178,12 @@ static void judge_lane(struct backends *backends, uint16_t index, uint16_t numbe
 
 	if (!lane->live) {
 		if (now_ms - lane->opened_ms >= BACKENDS_OPENING_MS) {
-			backends->reply.tally->lanes_expired++;
+			backends->answerer.tally->lanes_expired++;
 			backends_drop_lane(backends, index, number, "never confirmed", now_ms);
 		}
 		return;
 	}
-	dataplane_judge_lane(backends->reply.dataplane, index, number, &judged.now_ms,
+	dataplane_judge_lane(backends->answerer.dataplane, index, number, &judged.now_ms,
 			     &judged.liveness);
 	switch (liveness_sweep_judge(&judged, backends->settings)) {
 	case LIVENESS_SILENT:

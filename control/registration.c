@@ -14,9 +14,9 @@ enum {
 
 static struct log_limit refusals;
 
-static struct reply_refusal refusal_of(uint16_t code, const char *reason)
+static struct answer_refusal refusal_of(uint16_t code, const char *reason)
 {
-	return (struct reply_refusal){.code = code, .reason = reason};
+	return (struct answer_refusal){.code = code, .reason = reason};
 }
 
 // What a HELLO asks for, and where it has got in being decided.
@@ -29,7 +29,7 @@ struct registration {
 	struct options_text named; // its name, once that can be shown
 	uint16_t service;
 	uint16_t entry; // DIRECTORY_NONE: a new name
-	struct reply_refusal refusal;
+	struct answer_refusal refusal;
 };
 
 static bool refuse(struct registration *registration, uint16_t code, const char *reason)
@@ -309,28 +309,28 @@ static void welcome(const struct registration *registration, uint16_t place)
 	    .timeout_ms = backends->timeout_ms,
 	    .grace_ms = settings->session.grace_ms,
 	    .window = settings->session.window,
-	    .frame_max = backends->reply.frame_max,
+	    .frame_max = backends->answerer.frame_max,
 	    .worker = entry->lanes[place].worker,
 	    .workers = backends->workers,
 	};
 
-	reply_welcome(&backends->reply, registration->notice, &registration->hello, entry->handle,
-		      &options);
+	answer_welcome(&backends->answerer, registration->notice, &registration->hello,
+		       entry->handle, &options);
 }
 
 static void tell_refusal(struct registration *registration)
 {
-	struct reply_refusal *refusal = &registration->refusal;
+	struct answer_refusal *refusal = &registration->refusal;
 	char from[ADDRESS_TEXT_BYTES];
 
 	if (refusal->code == HOLDFAST_NAME_IN_USE)
-		refusal->retry_after_ms = reply_spread_ms(registration->backends->timeout_ms / 4);
+		refusal->retry_after_ms = answer_spread_ms(registration->backends->timeout_ms / 4);
 	else if (refusal->code == HOLDFAST_DRAINING)
-		refusal->retry_after_ms = reply_spread_ms(RETRY_DRAINING_MS);
+		refusal->retry_after_ms = answer_spread_ms(RETRY_DRAINING_MS);
 	else if (refusal->code == HOLDFAST_OVERLOADED)
-		refusal->retry_after_ms = reply_spread_ms(RETRY_OVERLOADED_MS);
-	reply_refuse(&registration->backends->reply, registration->notice, &registration->hello,
-		     refusal);
+		refusal->retry_after_ms = answer_spread_ms(RETRY_OVERLOADED_MS);
+	answer_refuse(&registration->backends->answerer, registration->notice, &registration->hello,
+		      refusal);
 	log_limited(&refusals, LOG_LEVEL_NOTICE, "backend %.*s at %s refused: %s",
 		    (int)registration->named.len,
 		    registration->named.len > 0 ? registration->named.bytes : "",
@@ -351,7 +351,7 @@ void registration_hello(struct backends *backends, const struct notice *notice,
 
 	if ((fault != FRAME_OK && fault != FRAME_VERSION) ||
 	    frame->body_bytes < WIRE_HANDSHAKE_BYTES) {
-		backends->reply.tally->malformed++;
+		backends->answerer.tally->malformed++;
 		return;
 	}
 	if (!admissible(&registration, frame, fault) || !name_free(&registration) ||

@@ -38,11 +38,11 @@ static void start(void)
 	dataplane = fake_create(2, 16);
 	outbox = outbox_create(dataplane, 2, &tally);
 	admission.settings = &settings;
-	admission.reply = (struct reply){.dataplane = dataplane,
-					 .outbox = outbox,
-					 .tally = &tally,
-					 .frame_max = WIRE_FRAME_MAX_DEFAULT};
-	admission.backends = backends_create(&settings, &admission.reply, 1);
+	admission.answerer = (struct answerer){.dataplane = dataplane,
+					       .outbox = outbox,
+					       .tally = &tally,
+					       .frame_max = WIRE_FRAME_MAX_DEFAULT};
+	admission.backends = backends_create(&settings, &admission.answerer, 1);
 	admission.ends = ends_create(16);
 	admission.rates = rates_create(settings.limits.new_per_second, 5, RATES_SOURCES);
 	add_backend("b1", 0);

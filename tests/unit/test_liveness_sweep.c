@@ -24,9 +24,10 @@ static void start(void)
 	settings.gateway.workers = WORKERS;
 	dataplane = fake_create(WORKERS, SLOTS);
 	outbox = outbox_create(dataplane, WORKERS, &tally);
-	const struct reply reply = {.dataplane = dataplane, .outbox = outbox, .tally = &tally};
+	const struct answerer answerer = {
+	    .dataplane = dataplane, .outbox = outbox, .tally = &tally};
 
-	backends = backends_create(&settings, &reply, 1);
+	backends = backends_create(&settings, &answerer, 1);
 	sweep = liveness_sweep_create(&settings, dataplane, outbox, backends, &tally);
 }
 

@@ -44,12 +44,12 @@ static void start(void)
 	    (struct settings_prefix){.ip = {[10] = 0xff, [11] = 0xff, [12] = 10}, .bits = 96 + 8};
 	dataplane = fake_create(WORKERS, SLOTS);
 	outbox = outbox_create(dataplane, WORKERS, &tally);
-	const struct reply reply = {.dataplane = dataplane,
-				    .outbox = outbox,
-				    .tally = &tally,
-				    .frame_max = WIRE_FRAME_MAX_DEFAULT};
+	const struct answerer answerer = {.dataplane = dataplane,
+					  .outbox = outbox,
+					  .tally = &tally,
+					  .frame_max = WIRE_FRAME_MAX_DEFAULT};
 
-	backends = backends_create(&settings, &reply, 77);
+	backends = backends_create(&settings, &answerer, 77);
 }
 
 static void stop(void)

@@ -14,14 +14,14 @@
 #include "protocol/options.h"
 
 // What every answer needs. Borrowed.
-struct reply {
+struct answerer {
 	struct dataplane *dataplane;
 	struct outbox *outbox;
 	struct tally *tally;
 	uint32_t frame_max; // bytes
 };
 
-struct reply_refusal {
+struct answer_refusal {
 	uint16_t code; // enum holdfast_code, never HOLDFAST_OK
 	uint32_t retry_after_ms;
 	uint32_t epoch_standing; // or 0
@@ -29,17 +29,17 @@ struct reply_refusal {
 };
 
 // REJECT for the attempt of hello (its session id and epoch); counted by code.
-void reply_refuse(const struct reply *reply, const struct notice *notice,
-		  const struct handshake *hello, const struct reply_refusal *refusal);
+void answer_refuse(const struct answerer *answerer, const struct notice *notice,
+		   const struct handshake *hello, const struct answer_refusal *refusal);
 
 // WELCOME to a backend's lane.
-void reply_welcome(const struct reply *reply, const struct notice *notice,
-		   const struct handshake *hello, uint64_t handle, const struct options *options);
+void answer_welcome(const struct answerer *answerer, const struct notice *notice,
+		    const struct handshake *hello, uint64_t handle, const struct options *options);
 
 // A frame without a body: ACK, CLOSE_ACK.
-void reply_bare(const struct reply *reply, const struct notice *notice, uint8_t type,
-		uint8_t channel, uint64_t handle);
+void answer_bare(const struct answerer *answerer, const struct notice *notice, uint8_t type,
+		 uint8_t channel, uint64_t handle);
 
 // base_ms to twice that, at random: so that those who were refused together do not come back
 // together.
-uint32_t reply_spread_ms(uint32_t base_ms);
+uint32_t answer_spread_ms(uint32_t base_ms);

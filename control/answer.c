@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/reply.h"
+#include "control/answer.h"
 
 #include <assert.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 // Puts header and body into a packet of its own and sends it. body is written behind the header
 // already.
-static void send_frame(const struct reply *reply, const struct notice *notice,
+static void send_frame(const struct answerer *answerer, const struct notice *notice,
 		       struct rte_mbuf *packet, uint32_t bytes)
 {
 	const struct command command = {
@@ -19,19 +19,19 @@ static void send_frame(const struct reply *reply, const struct notice *notice,
 	};
 
 	dataplane_frame_set_bytes(packet, bytes);
-	if (outbox_offer(reply->outbox, notice->worker, &command) != 0)
+	if (outbox_offer(answerer->outbox, notice->worker, &command) != 0)
 		dataplane_packet_free(packet);
 }
 
-static struct rte_mbuf *new_frame(const struct reply *reply, uint8_t type, uint8_t channel,
+static struct rte_mbuf *new_frame(const struct answerer *answerer, uint8_t type, uint8_t channel,
 				  uint64_t handle, uint8_t **body)
 {
 	const struct frame frame = {.type = type, .channel = channel, .handle = handle};
 	uint8_t *bytes;
-	struct rte_mbuf *packet = dataplane_frame(reply->dataplane, &bytes);
+	struct rte_mbuf *packet = dataplane_frame(answerer->dataplane, &bytes);
 
 	if (packet == NULL) {
-		reply->tally->no_buffer++;
+		answerer->tally->no_buffer++;
 		return NULL;
 	}
 	frame_encode_header(&frame, bytes);
@@ -40,10 +40,10 @@ static struct rte_mbuf *new_frame(const struct reply *reply, uint8_t type, uint8
 }
 
 // Options behind used bytes of body. Returns the bytes of the whole frame.
-static uint32_t end_with_options(const struct reply *reply, uint8_t *body, uint32_t used,
+static uint32_t end_with_options(const struct answerer *answerer, uint8_t *body, uint32_t used,
 				 const struct options *options)
 {
-	const uint32_t room = reply->frame_max - WIRE_HEADER_BYTES - used;
+	const uint32_t room = answerer->frame_max - WIRE_HEADER_BYTES - used;
 	const int written = options_encode(options, body + used, room);
 
 	// What control says of itself always fits: names and texts are bounded.
@@ -51,8 +51,8 @@ static uint32_t end_with_options(const struct reply *reply, uint8_t *body, uint3
 	return WIRE_HEADER_BYTES + used + (uint32_t)written;
 }
 
-void reply_refuse(const struct reply *reply, const struct notice *notice,
-		  const struct handshake *hello, const struct reply_refusal *refusal)
+void answer_refuse(const struct answerer *answerer, const struct notice *notice,
+		   const struct handshake *hello, const struct answer_refusal *refusal)
 {
 	struct frame_reject reject = {
 	    .epoch = hello->epoch,
@@ -65,8 +65,8 @@ void reply_refuse(const struct reply *reply, const struct notice *notice,
 	uint8_t *body;
 
 	assert(refusal->code > HOLDFAST_OK && refusal->code < HOLDFAST_CODE_END);
-	reply->tally->refused[refusal->code]++;
-	struct rte_mbuf *packet = new_frame(reply, WIRE_REJECT, 0, 0, &body);
+	answerer->tally->refused[refusal->code]++;
+	struct rte_mbuf *packet = new_frame(answerer, WIRE_REJECT, 0, 0, &body);
 
 	if (packet == NULL)
 		return;
@@ -75,11 +75,11 @@ void reply_refuse(const struct reply *reply, const struct notice *notice,
 							      : holdfast_code_text(refusal->code));
 	const uint32_t used = frame_encode_reject(&reject, body);
 
-	send_frame(reply, notice, packet, end_with_options(reply, body, used, &options));
+	send_frame(answerer, notice, packet, end_with_options(answerer, body, used, &options));
 }
 
-void reply_welcome(const struct reply *reply, const struct notice *notice,
-		   const struct handshake *hello, uint64_t handle, const struct options *options)
+void answer_welcome(const struct answerer *answerer, const struct notice *notice,
+		    const struct handshake *hello, uint64_t handle, const struct options *options)
 {
 	struct handshake welcome = {
 	    .epoch = hello->epoch,
@@ -87,27 +87,27 @@ void reply_welcome(const struct reply *reply, const struct notice *notice,
 	    .lane = hello->lane,
 	};
 	uint8_t *body;
-	struct rte_mbuf *packet = new_frame(reply, WIRE_WELCOME, 0, handle, &body);
+	struct rte_mbuf *packet = new_frame(answerer, WIRE_WELCOME, 0, handle, &body);
 
 	if (packet == NULL)
 		return;
 	memcpy(welcome.session, hello->session, sizeof(welcome.session));
 	const uint32_t used = handshake_encode(&welcome, body);
 
-	send_frame(reply, notice, packet, end_with_options(reply, body, used, options));
+	send_frame(answerer, notice, packet, end_with_options(answerer, body, used, options));
 }
 
-void reply_bare(const struct reply *reply, const struct notice *notice, uint8_t type,
-		uint8_t channel, uint64_t handle)
+void answer_bare(const struct answerer *answerer, const struct notice *notice, uint8_t type,
+		 uint8_t channel, uint64_t handle)
 {
 	uint8_t *body;
-	struct rte_mbuf *packet = new_frame(reply, type, channel, handle, &body);
+	struct rte_mbuf *packet = new_frame(answerer, type, channel, handle, &body);
 
 	if (packet != NULL)
-		send_frame(reply, notice, packet, WIRE_HEADER_BYTES);
+		send_frame(answerer, notice, packet, WIRE_HEADER_BYTES);
 }
 
-uint32_t reply_spread_ms(uint32_t base_ms)
+uint32_t answer_spread_ms(uint32_t base_ms)
 {
 	return base_ms + randombytes_uniform(base_ms + 1);
 }
