@@ -60,7 +60,43 @@ uint16_t backends_find(const struct backends *backends, uint16_t service, const 
 	return DIRECTORY_NONE;
 }
 
-uint16_t backends_add(struct backends *backends, uint16_t service, const char *name, uint32_t len)
+bool backends_has_lane(const struct backends_entry *entry)
+{
+	for (uint32_t i = 0; i < DIRECTORY_LANES_MAX; i++) {
+		if (entry->lanes[i].used)
+			return true;
+	}
+	return false;
+}
+
+// Whether nothing refers to a lost backend any more: not a lane, not a session in the last whole
+// turn. Since it was lost no session can have got it.
+static bool entry_forgettable(const struct backends_entry *entry, uint64_t now_ms)
+{
+	return !entry->connected && !backends_has_lane(entry) && entry->sessions == 0 &&
+	       entry->counting == 0 && now_ms - entry->since_ms >= BACKENDS_LOST_MS;
+}
+
+// The place of the backend lost longest ago, or DIRECTORY_BACKENDS_MAX.
+static uint32_t place_of_forgotten(const struct backends *backends, uint64_t now_ms)
+{
+	uint32_t oldest = DIRECTORY_BACKENDS_MAX;
+
+	for (uint32_t i = 0; i < backends->count; i++) {
+		const struct backends_entry *entry = &backends->entries[i];
+
+		if (entry_forgettable(entry, now_ms) &&
+		    (oldest == DIRECTORY_BACKENDS_MAX ||
+		     entry->since_ms < backends->entries[oldest].since_ms))
+			oldest = i;
+	}
+	if (oldest < DIRECTORY_BACKENDS_MAX)
+		backends->answerer.tally->backends_forgotten++;
+	return oldest;
+}
+
+uint16_t backends_add(struct backends *backends, uint16_t service, const char *name, uint32_t len,
+		      uint64_t now_ms)
 {
 	uint32_t index = 0;
 
@@ -68,14 +104,21 @@ uint16_t backends_add(struct backends *backends, uint16_t service, const char *n
 	while (index < backends->count && backends->entries[index].used)
 		index++;
 	if (index == DIRECTORY_BACKENDS_MAX)
+		index = place_of_forgotten(backends, now_ms);
+	if (index == DIRECTORY_BACKENDS_MAX)
 		return DIRECTORY_NONE;
 	if (index == backends->count)
 		backends->count++;
 	struct backends_entry *entry = &backends->entries[index];
 
+	// The tag in its handle must not be the one before.
+	const uint64_t before = entry->handle;
+
 	memset(entry, 0, sizeof(*entry));
 	entry->used = true;
+	entry->handle = before;
 	entry->service = service;
+	entry->since_ms = now_ms;
 	memcpy(entry->name, name, len);
 	entry->seed = choice_seed(backends->settings->services[service].name, entry->name);
 	backends_new_handle(backends, (uint16_t)index);

@@ -25,6 +25,7 @@
 
 enum {
 	BACKENDS_OPENING_MS = 2000, // a lane that is not confirmed by then is forgotten
+	BACKENDS_LOST_MS = 60000,   // a lost backend keeps its place at least so long
 };
 
 struct backends_lane {
@@ -89,8 +90,13 @@ uint16_t backends_service(const struct backends *backends, const char *name, uin
 uint16_t backends_find(const struct backends *backends, uint16_t service, const char *name,
 		       uint32_t len);
 
-// A new entry. Returns its index, or DIRECTORY_NONE: all places are taken.
-uint16_t backends_add(struct backends *backends, uint16_t service, const char *name, uint32_t len);
+// A new entry, in a free place or in that of the backend that was lost longest ago and that no
+// session has any more. Returns its index, or DIRECTORY_NONE: there is no such place.
+uint16_t backends_add(struct backends *backends, uint16_t service, const char *name, uint32_t len,
+		      uint64_t now_ms);
+
+// Whether it has a lane, live or not.
+bool backends_has_lane(const struct backends_entry *entry);
 
 // Gives an entry that is not connected a new handle.
 void backends_new_handle(struct backends *backends, uint16_t index);

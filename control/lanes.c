@@ -201,14 +201,12 @@ static void judge_lane(struct backends *backends, uint16_t index, uint16_t numbe
 static void judge_entry(struct backends *backends, uint16_t index, uint64_t now_ms)
 {
 	struct backends_entry *entry = &backends->entries[index];
-	bool any = false;
 
 	for (uint16_t i = 0; i < DIRECTORY_LANES_MAX; i++) {
 		if (entry->lanes[i].used)
 			judge_lane(backends, index, i, now_ms);
-		any = any || entry->lanes[i].used;
 	}
-	if (!any && !entry->registered) {
+	if (!entry->registered && !backends_has_lane(entry)) {
 		entry->used = false;
 		backends->changed = true;
 	}

@@ -130,15 +130,6 @@ static bool attempt_of_another(const struct backends_entry *entry, uint64_t inst
 	return false;
 }
 
-static bool any_lane(const struct backends_entry *entry)
-{
-	for (uint32_t i = 0; i < DIRECTORY_LANES_MAX; i++) {
-		if (entry->lanes[i].used)
-			return true;
-	}
-	return false;
-}
-
 // A live instance keeps its name, and so does one whose attempt is pending.
 static bool name_free(struct registration *registration)
 {
@@ -254,8 +245,9 @@ static bool place_attempt(struct registration *registration, uint16_t *place)
 	const struct options *options = &registration->options;
 
 	if (registration->entry == DIRECTORY_NONE)
-		registration->entry = backends_add(backends, registration->service,
-						   options->backend.bytes, options->backend.len);
+		registration->entry =
+		    backends_add(backends, registration->service, options->backend.bytes,
+				 options->backend.len, registration->now_ms);
 	if (registration->entry == DIRECTORY_NONE)
 		return refuse(registration, HOLDFAST_OVERLOADED, "too many backends");
 	struct backends_entry *entry = &backends->entries[registration->entry];
@@ -264,7 +256,7 @@ static bool place_attempt(struct registration *registration, uint16_t *place)
 	if (*place == DIRECTORY_LANES_MAX)
 		return refuse(registration, HOLDFAST_OVERLOADED, "too many lanes");
 	// Another instance gets another handle, so that nothing of the old one counts for it.
-	if (entry->registered && entry->instance != options->instance && !any_lane(entry))
+	if (entry->registered && entry->instance != options->instance && !backends_has_lane(entry))
 		backends_new_handle(backends, registration->entry);
 	if (entry->lanes[*place].used)
 		backends_drop_lane(backends, registration->entry, *place, "replaced by a new lane",

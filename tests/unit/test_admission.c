@@ -21,7 +21,7 @@ static const uint8_t session_id[WIRE_SESSION_ID_BYTES] = {1, 2, 3, 4};
 
 static void add_backend(const char *name, uint64_t capacity)
 {
-	const uint16_t index = backends_add(admission.backends, 0, name, (uint32_t)strlen(name));
+	const uint16_t index = backends_add(admission.backends, 0, name, (uint32_t)strlen(name), 0);
 
 	admission.backends->entries[index].connected = true;
 	admission.backends->entries[index].capacity = capacity;

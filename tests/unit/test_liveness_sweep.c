@@ -350,7 +350,7 @@ Test(liveness_sweep, counts_the_channels_of_each_backend)
 	struct dataplane_judged *judged;
 
 	for (uint32_t i = 0; i < 3; i++)
-		backends_add(backends, 0, i == 0 ? "a" : i == 1 ? "b" : "c", 1);
+		backends_add(backends, 0, i == 0 ? "a" : i == 1 ? "b" : "c", 1, 0);
 	for (uint32_t slot = 0; slot < 10; slot++) {
 		judged = add_session(slot, 0);
 		judged->channels = 2;

@@ -483,6 +483,34 @@ Test(registration, refuses_one_backend_too_many)
 	cr_expect_eq(hello(&attempt), HOLDFAST_OVERLOADED);
 }
 
+Test(registration, gives_the_place_of_one_long_lost_that_no_session_has)
+{
+	struct attempt attempt = {0};
+	char name[16];
+
+	attempt.name = name;
+	for (uint32_t i = 0; i < DIRECTORY_BACKENDS_MAX; i++) {
+		snprintf(name, sizeof(name), "b%u", i);
+		attempt.port = (uint16_t)(1 + i);
+		register_lane(&attempt);
+	}
+	const uint64_t handle = entry_of((uint64_t)(SLOTS + 8) << 32)->handle;
+
+	for (uint16_t i = 7; i < 10; i++)
+		backends_drop_lane(backends, i, 0, "test", now_ms + i);
+	backends->entries[7].sessions = 1;
+	strcpy(name, "more");
+	attempt.port = 2000;
+	now_ms += BACKENDS_LOST_MS + 7;
+	cr_expect_eq(hello(&attempt), HOLDFAST_OVERLOADED);
+	now_ms += 1;
+	cr_expect_eq(hello(&attempt), HOLDFAST_OK);
+	cr_expect_eq(sent.handle >> 32, SLOTS + 8);
+	cr_expect_neq(sent.handle, handle);
+	cr_expect_str_eq(backends->entries[8].name, "more");
+	cr_expect_eq(tally.backends_forgotten, 1);
+}
+
 Test(registration, of_new_ones_stops_when_draining_but_known_ones_may_return)
 {
 	const struct attempt first = {0};
