@@ -58,6 +58,7 @@ static void fill_limits(const struct publisher *publisher, struct directory *dir
 	directory->grace_max_ms = LIVENESS_GRACE_MAX_MS;
 	directory->opening_timeout_ms = BACKENDS_OPENING_MS;
 	directory->replay_session_bytes = settings->replay.per_session_bytes;
+	directory->resumes_per_second = settings->limits.resumes_per_second;
 	directory->instance = publisher->backends->instance;
 	memcpy(directory->gateway, settings->gateway.name, sizeof(directory->gateway));
 }
