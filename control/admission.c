@@ -171,7 +171,7 @@ static bool create(struct admission *admission, const struct notice *notice,
 
 	memcpy(command.backends, asked->backends, sizeof(command.backends));
 	// Refused where too much waits for this worker already: the client will say HELLO again.
-	if (outbox_offer(admission->answerer.outbox, notice->worker, &command) != 0)
+	if (courier_offer(admission->answerer.courier, notice->worker, &command) != 0)
 		return false;
 	admission->answerer.tally->admitted++;
 	admission->sessions++;

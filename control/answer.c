@@ -19,7 +19,7 @@ static void send_frame(const struct answerer *answerer, const struct notice *not
 	};
 
 	dataplane_frame_set_bytes(packet, bytes);
-	if (outbox_offer(answerer->outbox, notice->worker, &command) != 0)
+	if (courier_offer(answerer->courier, notice->worker, &command) != 0)
 		dataplane_packet_free(packet);
 }
 

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "control/outbox.h"
+#include "control/courier.h"
 #include "control/tally.h"
 #include "dataplane/dataplane.h"
 #include "protocol/handshake.h"
@@ -16,7 +16,7 @@
 // What every answer needs. Borrowed.
 struct answerer {
 	struct dataplane *dataplane;
-	struct outbox *outbox;
+	struct courier *courier;
 	struct tally *tally;
 	uint32_t frame_max; // bytes
 };

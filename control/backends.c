@@ -186,7 +186,7 @@ static void entry_lost(struct backends *backends, uint16_t index, const char *wh
 	entry->connected = false;
 	entry->since_ms = now_ms;
 	backends->answerer.tally->backends_lost++;
-	outbox_decide_all(backends->answerer.outbox, &command);
+	courier_decide_all(backends->answerer.courier, &command);
 	log_line(LOG_LEVEL_WARNING, "backend %s of service %s lost: %s", entry->name,
 		 backends->settings->services[entry->service].name, why);
 }

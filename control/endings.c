@@ -24,7 +24,7 @@ struct eviction {
 
 struct endings {
 	struct dataplane *dataplane;
-	struct outbox *outbox;
+	struct courier *courier;
 	struct ends *ends;
 	struct tally *tally;
 	uint32_t serial;
@@ -32,7 +32,7 @@ struct endings {
 	struct eviction evictions[GATEWAY_EVICTIONS_MAX];
 };
 
-struct endings *endings_create(struct dataplane *dataplane, struct outbox *outbox,
+struct endings *endings_create(struct dataplane *dataplane, struct courier *courier,
 			       struct ends *ends, struct tally *tally)
 {
 	struct endings *endings = calloc(1, sizeof(*endings));
@@ -40,7 +40,7 @@ struct endings *endings_create(struct dataplane *dataplane, struct outbox *outbo
 	if (endings == NULL)
 		return NULL;
 	endings->dataplane = dataplane;
-	endings->outbox = outbox;
+	endings->courier = courier;
 	endings->ends = ends;
 	endings->tally = tally;
 	return endings;
@@ -91,8 +91,8 @@ static bool find_session(const struct endings *endings, uint64_t handle,
 void endings_wanted(struct endings *endings, const struct notice *notice)
 {
 	if (endings_delete_record(notice->handle))
-		outbox_end(endings->outbox, notice->worker, notice->handle, notice->code,
-			   notice->reason, 0);
+		courier_end(endings->courier, notice->worker, notice->handle, notice->code,
+			    notice->reason, 0);
 }
 
 static struct eviction *find_eviction(struct endings *endings, uint32_t token)
@@ -138,8 +138,8 @@ void endings_refused(struct endings *endings, const struct notice *notice)
 
 	if (moved && (eviction == NULL || eviction->tries++ < TRIES_MAX)) {
 		endings->tally->ends_asked_again++;
-		outbox_end(endings->outbox, judged.owner, notice->handle, notice->code,
-			   notice->reason, notice->token);
+		courier_end(endings->courier, judged.owner, notice->handle, notice->code,
+			    notice->reason, notice->token);
 		return;
 	}
 	if (eviction != NULL)
@@ -169,8 +169,8 @@ int endings_evict(struct endings *endings, uint64_t handle, uint16_t code, gatew
 	    .context = context,
 	};
 	endings->waiting++;
-	outbox_end(endings->outbox, judged.owner, handle, code, SESSION_EVICTED,
-		   endings->evictions[index].token);
+	courier_end(endings->courier, judged.owner, handle, code, SESSION_EVICTED,
+		    endings->evictions[index].token);
 	return 0;
 }
 

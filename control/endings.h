@@ -9,16 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/courier.h"
 #include "control/ends.h"
 #include "control/gateway.h"
-#include "control/outbox.h"
 #include "control/tally.h"
 #include "dataplane/dataplane.h"
 
 struct endings;
 
 // Everything is borrowed. Returns NULL with errno ENOMEM.
-struct endings *endings_create(struct dataplane *dataplane, struct outbox *outbox,
+struct endings *endings_create(struct dataplane *dataplane, struct courier *courier,
 			       struct ends *ends, struct tally *tally);
 
 void endings_destroy(struct endings *endings);

@@ -50,26 +50,26 @@ static bool make_parts(struct gateway *gateway)
 {
 	const struct settings *settings = gateway->settings;
 
-	gateway->outbox =
-	    outbox_create(gateway->dataplane, settings->gateway.workers, &gateway->tally);
+	gateway->courier =
+	    courier_create(gateway->dataplane, settings->gateway.workers, &gateway->tally);
 	gateway->ends = ends_create(ends_room(settings));
 	gateway->rates = rates_create(settings->limits.new_per_second,
 				      settings->limits.new_per_source, RATES_SOURCES);
-	if (gateway->outbox == NULL || gateway->ends == NULL || gateway->rates == NULL)
+	if (gateway->courier == NULL || gateway->ends == NULL || gateway->rates == NULL)
 		return false;
 	const struct answerer answerer = {
 	    .dataplane = gateway->dataplane,
-	    .outbox = gateway->outbox,
+	    .courier = gateway->courier,
 	    .tally = &gateway->tally,
 	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
 	};
 
 	gateway->backends = backends_create(settings, &answerer, gateway->instance);
 	gateway->endings =
-	    endings_create(gateway->dataplane, gateway->outbox, gateway->ends, &gateway->tally);
+	    endings_create(gateway->dataplane, gateway->courier, gateway->ends, &gateway->tally);
 	if (gateway->backends == NULL || gateway->endings == NULL)
 		return false;
-	gateway->sweep = liveness_sweep_create(settings, gateway->dataplane, gateway->outbox,
+	gateway->sweep = liveness_sweep_create(settings, gateway->dataplane, gateway->courier,
 					       gateway->backends, &gateway->tally);
 	publisher_init(&gateway->publisher, settings, gateway->dataplane, gateway->backends,
 		       &gateway->tally);
@@ -148,7 +148,7 @@ void gateway_destroy(struct gateway *gateway)
 	backends_destroy(gateway->backends);
 	rates_destroy(gateway->rates);
 	ends_destroy(gateway->ends);
-	outbox_destroy(gateway->outbox);
+	courier_destroy(gateway->courier);
 	publisher_fini(&gateway->publisher);
 	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++) {
 		if (gateway->signals[i] != NULL)
@@ -212,8 +212,8 @@ bool gateway_drain(struct gateway *gateway, uint64_t deadline_ms)
 	gateway->admission.draining = true;
 	gateway->backends->draining = true;
 	// Goes out with the next tick, behind the directory that says so.
-	outbox_hold(gateway->outbox);
-	outbox_decide_all(gateway->outbox, &command);
+	courier_hold(gateway->courier);
+	courier_decide_all(gateway->courier, &command);
 	return true;
 }
 
@@ -225,7 +225,7 @@ bool gateway_shutdown(struct gateway *gateway, uint64_t deadline_ms)
 	publisher_drain(&gateway->publisher);
 	gateway->admission.draining = true;
 	gateway->backends->draining = true;
-	outbox_hold(gateway->outbox);
+	courier_hold(gateway->courier);
 	gateway_let_go(gateway);
 	return true;
 }

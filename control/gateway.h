@@ -70,7 +70,7 @@ const struct tally *gateway_tally(const struct gateway *gateway);
 // Gauges of control's own.
 struct gateway_gauges {
 	uint32_t ends_kept, ends_max; // ended session ids with their codes
-	uint32_t outbox_waiting;      // commands that wait for room in a mailbox
+	uint32_t commands_waiting;    // commands that wait for room in a mailbox
 	uint32_t evictions_waiting;   // for their answer
 	uint32_t backends_connected;
 	uint32_t lanes_live;

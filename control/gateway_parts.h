@@ -35,7 +35,7 @@ struct gateway {
 	struct drain drain;
 	struct ends *ends;
 	struct rates *rates;
-	struct outbox *outbox;
+	struct courier *courier;
 	struct backends *backends;
 	struct endings *endings;
 	struct liveness_sweep *sweep;

@@ -136,14 +136,14 @@ void gateway_let_go(struct gateway *gateway)
 {
 	const struct command command = {.kind = COMMAND_LET_GO_ALL, .backend = DIRECTORY_NONE};
 
-	outbox_decide_all(gateway->outbox, &command);
+	courier_decide_all(gateway->courier, &command);
 }
 
 static void go_on_to_the_end(struct gateway *gateway)
 {
 	const enum gateway_state before = gateway->drain.state;
 	const enum drain_step step = drain_tick(&gateway->drain, gateway->sessions,
-						outbox_waiting(gateway->outbox), gateway->now_ms);
+						courier_waiting(gateway->courier), gateway->now_ms);
 
 	if (step == DRAIN_LET_GO) {
 		log_line(LOG_LEVEL_NOTICE, "stopping: %u sessions are let go", gateway->sessions);
@@ -159,14 +159,14 @@ void gateway_tick(struct gateway *gateway, uint64_t now_ms)
 
 	gateway->now_ms = now_ms;
 	dataplane_tick(gateway->dataplane);
-	outbox_hold(gateway->outbox);
+	courier_hold(gateway->courier);
 	count_sessions(gateway);
 	take_notices(gateway);
 	take_frames(gateway);
 	lanes_tick(gateway->backends, now_ms);
 	// What waits for a directory that could not be made waits on with it.
 	if (publisher_tick(&gateway->publisher, now_ms) == 0)
-		outbox_release(gateway->outbox);
+		courier_release(gateway->courier);
 	else
 		log_limited(&limit, LOG_LEVEL_ERROR, "no memory for a new directory");
 	liveness_sweep_tick(gateway->sweep, now_ms);

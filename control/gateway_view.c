@@ -54,7 +54,7 @@ void gateway_gauges(const struct gateway *gateway, struct gateway_gauges *gauges
 	*gauges = (struct gateway_gauges){
 	    .ends_kept = ends_count(gateway->ends),
 	    .ends_max = ends_max(gateway->ends),
-	    .outbox_waiting = outbox_waiting(gateway->outbox),
+	    .commands_waiting = courier_waiting(gateway->courier),
 	    .evictions_waiting = endings_waiting(gateway->endings),
 	    .backends_connected = backends_connected(gateway->backends),
 	    .lanes_live = backends_lanes_live(gateway->backends),

@@ -66,7 +66,7 @@ static void tell_sessions(struct backends *backends, uint16_t index, bool reset)
 		tally->backends_returned++;
 	log_line(LOG_LEVEL_INFO, "backend %s of service %s %s", entry->name, service,
 		 reset ? "is a new instance: its channels are reset" : "returned");
-	outbox_decide_all(backends->answerer.outbox, &command);
+	courier_decide_all(backends->answerer.courier, &command);
 }
 
 static void lane_confirmed(struct backends *backends, uint16_t index, uint16_t number,
@@ -163,7 +163,7 @@ static void ask(struct backends *backends, uint16_t index, uint16_t number, uint
 	// The worker's stamps tell only once it has run: do not order twice meanwhile.
 	if (now_ms - lane->asked_ms < liveness_sweep_period_ms(backends->settings))
 		return;
-	if (outbox_offer(backends->answerer.outbox, lane->worker, &command) != 0)
+	if (courier_offer(backends->answerer.courier, lane->worker, &command) != 0)
 		return;
 	lane->asked_ms = now_ms;
 }

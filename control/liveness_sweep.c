@@ -23,7 +23,7 @@ struct stall {
 struct liveness_sweep {
 	const struct settings *settings;
 	struct dataplane *dataplane;
-	struct outbox *outbox;
+	struct courier *courier;
 	struct backends *backends;
 	struct tally *tally;
 	uint32_t period_ms;
@@ -40,7 +40,7 @@ struct liveness_sweep {
 static const uint8_t batch_kinds[KINDS] = {COMMAND_HEARTBEAT, COMMAND_DETACH, COMMAND_END};
 
 struct liveness_sweep *liveness_sweep_create(const struct settings *settings,
-					     struct dataplane *dataplane, struct outbox *outbox,
+					     struct dataplane *dataplane, struct courier *courier,
 					     struct backends *backends, struct tally *tally)
 {
 	struct liveness_sweep *sweep = calloc(1, sizeof(*sweep));
@@ -49,7 +49,7 @@ struct liveness_sweep *liveness_sweep_create(const struct settings *settings,
 		return NULL;
 	sweep->settings = settings;
 	sweep->dataplane = dataplane;
-	sweep->outbox = outbox;
+	sweep->courier = courier;
 	sweep->backends = backends;
 	sweep->tally = tally;
 	sweep->period_ms = liveness_sweep_period_ms(settings);
@@ -168,7 +168,7 @@ static void batch_flush(struct liveness_sweep *sweep, uint32_t worker, uint32_t 
 {
 	struct command *batch = &sweep->batches[worker][kind];
 
-	if (batch->count > 0 && outbox_offer(sweep->outbox, worker, batch) != 0)
+	if (batch->count > 0 && courier_offer(sweep->courier, worker, batch) != 0)
 		sweep->tally->sweep_skipped += batch->count;
 	batch->count = 0;
 }
@@ -228,7 +228,7 @@ static void look_at(struct liveness_sweep *sweep, uint32_t slot, uint64_t now_ms
 	if (judged.state != SESSION_CONNECTED && judged.state != SESSION_DETACHED)
 		return;
 	// What this worker was told before it has not even seen yet.
-	if (!outbox_empty(sweep->outbox, judged.owner)) {
+	if (!courier_empty(sweep->courier, judged.owner)) {
 		sweep->tally->sweep_skipped++;
 		return;
 	}

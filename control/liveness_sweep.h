@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "control/backends.h"
-#include "control/outbox.h"
+#include "control/courier.h"
 #include "control/settings.h"
 #include "control/tally.h"
 #include "dataplane/dataplane.h"
@@ -30,7 +30,7 @@ struct liveness_sweep;
 
 // Everything is borrowed. Returns NULL with errno ENOMEM.
 struct liveness_sweep *liveness_sweep_create(const struct settings *settings,
-					     struct dataplane *dataplane, struct outbox *outbox,
+					     struct dataplane *dataplane, struct courier *courier,
 					     struct backends *backends, struct tally *tally);
 void liveness_sweep_destroy(struct liveness_sweep *sweep);
 

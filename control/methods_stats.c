@@ -166,7 +166,7 @@ static void pack_gateway_gauges(msgpack_packer *packer, struct gateway *gateway,
 	rpc_pack_key_uint(packer, "next_hops", sum->next_hops);
 	rpc_pack_key_uint(packer, "ends_kept", own.ends_kept);
 	rpc_pack_key_uint(packer, "ends_max", own.ends_max);
-	rpc_pack_key_uint(packer, "outbox_waiting", own.outbox_waiting);
+	rpc_pack_key_uint(packer, "commands_waiting", own.commands_waiting);
 	rpc_pack_key_uint(packer, "evictions_waiting", own.evictions_waiting);
 	rpc_pack_key_uint(packer, "backends_connected", own.backends_connected);
 	rpc_pack_key_uint(packer, "lanes_live", own.lanes_live);

@@ -11,7 +11,7 @@
 static struct settings settings;
 static struct tally tally;
 static struct dataplane *dataplane;
-static struct outbox *outbox;
+static struct courier *courier;
 static struct admission admission;
 static struct frame sent;
 static uint8_t sent_body[FAKE_FRAME_BYTES];
@@ -36,10 +36,10 @@ static void start(void)
 	strcpy(settings.services[0].name, "echo");
 	strcpy(settings.services[1].name, "chat");
 	dataplane = fake_create(2, 16);
-	outbox = outbox_create(dataplane, 2, &tally);
+	courier = courier_create(dataplane, 2, &tally);
 	admission.settings = &settings;
 	admission.answerer = (struct answerer){.dataplane = dataplane,
-					       .outbox = outbox,
+					       .courier = courier,
 					       .tally = &tally,
 					       .frame_max = WIRE_FRAME_MAX_DEFAULT};
 	admission.backends = backends_create(&settings, &admission.answerer, 1);
@@ -53,7 +53,7 @@ static void stop(void)
 	rates_destroy(admission.rates);
 	ends_destroy(admission.ends);
 	backends_destroy(admission.backends);
-	outbox_destroy(outbox);
+	courier_destroy(courier);
 	fake_destroy(dataplane);
 }
 
@@ -285,10 +285,10 @@ Test(admission, drops_a_hello_when_a_worker_is_far_behind)
 	const struct command command = {.kind = COMMAND_BACKEND_LOST};
 
 	dataplane->mailboxes[1].room = 0;
-	for (uint32_t i = 0; i < OUTBOX_REPEATED_MAX; i++)
-		outbox_decide(outbox, 1, &command);
+	for (uint32_t i = 0; i < COURIER_REPEATED_MAX; i++)
+		courier_decide(courier, 1, &command);
 	cr_expect_not(hello(&attempt));
-	cr_expect_eq(tally.outbox_refused, 1);
+	cr_expect_eq(tally.commands_refused, 1);
 	cr_expect_eq(tally.admitted, 0);
 	cr_expect_eq(dataplane->packets, 0);
 }

@@ -12,7 +12,7 @@ enum { WORKERS = 3, SLOTS = 600 };
 static struct settings settings;
 static struct tally tally;
 static struct dataplane *dataplane;
-static struct outbox *outbox;
+static struct courier *courier;
 static struct backends *backends;
 static struct liveness_sweep *sweep;
 static uint64_t now_ms = 100000;
@@ -23,19 +23,19 @@ static void start(void)
 	settings_defaults(&settings);
 	settings.gateway.workers = WORKERS;
 	dataplane = fake_create(WORKERS, SLOTS);
-	outbox = outbox_create(dataplane, WORKERS, &tally);
+	courier = courier_create(dataplane, WORKERS, &tally);
 	const struct answerer answerer = {
-	    .dataplane = dataplane, .outbox = outbox, .tally = &tally};
+	    .dataplane = dataplane, .courier = courier, .tally = &tally};
 
 	backends = backends_create(&settings, &answerer, 1);
-	sweep = liveness_sweep_create(&settings, dataplane, outbox, backends, &tally);
+	sweep = liveness_sweep_create(&settings, dataplane, courier, backends, &tally);
 }
 
 static void stop(void)
 {
 	liveness_sweep_destroy(sweep);
 	backends_destroy(backends);
-	outbox_destroy(outbox);
+	courier_destroy(courier);
 	fake_destroy(dataplane);
 }
 
@@ -316,7 +316,7 @@ Test(liveness_sweep, kills_nobody_while_a_worker_is_stalled)
 		liveness_sweep_tick(sweep, ++now_ms);
 	cr_expect_eq(judged->state, SESSION_CONNECTED);
 	cr_expect_eq(tally.sweep_silent, 0);
-	cr_expect_leq(outbox_waiting(outbox), 1);
+	cr_expect_leq(courier_waiting(courier), 1);
 }
 
 Test(liveness_sweep, asks_no_more_of_a_worker_that_is_behind)
@@ -327,7 +327,7 @@ Test(liveness_sweep, asks_no_more_of_a_worker_that_is_behind)
 	worker_ms += 5000;
 	fake_clock(dataplane, worker_ms);
 	turns(5);
-	cr_expect_eq(outbox_waiting(outbox), 1);
+	cr_expect_eq(courier_waiting(courier), 1);
 	cr_expect_eq(tally.sweep_skipped, 4);
 	cr_expect_eq(fake_discard(dataplane, 1, COMMAND_HEARTBEAT), 5);
 }

@@ -14,7 +14,7 @@ enum { WORKERS = 2, SLOTS = 64 };
 static struct settings settings;
 static struct tally tally;
 static struct dataplane *dataplane;
-static struct outbox *outbox;
+static struct courier *courier;
 static struct backends *backends;
 static struct frame sent;
 static uint8_t sent_body[FAKE_FRAME_BYTES];
@@ -43,9 +43,9 @@ static void start(void)
 	settings.backend.from[0] =
 	    (struct settings_prefix){.ip = {[10] = 0xff, [11] = 0xff, [12] = 10}, .bits = 96 + 8};
 	dataplane = fake_create(WORKERS, SLOTS);
-	outbox = outbox_create(dataplane, WORKERS, &tally);
+	courier = courier_create(dataplane, WORKERS, &tally);
 	const struct answerer answerer = {.dataplane = dataplane,
-					  .outbox = outbox,
+					  .courier = courier,
 					  .tally = &tally,
 					  .frame_max = WIRE_FRAME_MAX_DEFAULT};
 
@@ -55,7 +55,7 @@ static void start(void)
 static void stop(void)
 {
 	backends_destroy(backends);
-	outbox_destroy(outbox);
+	courier_destroy(courier);
 	fake_destroy(dataplane);
 }
 
