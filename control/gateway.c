@@ -13,6 +13,8 @@
 
 #include "control/log.h"
 
+static const int gateway_signals[GATEWAY_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
 static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec now;
@@ -98,14 +100,13 @@ static void on_signal(evutil_socket_t number, short what, void *context);
 
 static bool make_events(struct gateway *gateway)
 {
-	static const int numbers[GATEWAY_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-
 	gateway->base = event_base_new();
 	if (gateway->base == NULL)
 		return false;
 	gateway->tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
 	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++)
-		gateway->signals[i] = evsignal_new(gateway->base, numbers[i], on_signal, gateway);
+		gateway->signals[i] =
+		    evsignal_new(gateway->base, gateway_signals[i], on_signal, gateway);
 	return gateway->tick != NULL && gateway->signals[0] != NULL &&
 	       gateway->signals[1] != NULL && gateway->signals[2] != NULL;
 }
@@ -181,7 +182,19 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	event_base_loopbreak(gateway->base);
 }
 
-int gateway_run(struct gateway *gateway)
+// Only while they are handled may signals come: before, they wait, and after, they must not end
+// the process in the middle of taking things down.
+static void block_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++)
+		sigaddset(&set, gateway_signals[i]);
+	pthread_sigmask(how, &set, NULL);
+}
+
+static int run_loop(struct gateway *gateway)
 {
 	const struct timeval tick = {.tv_usec = GATEWAY_TICK_MS * 1000};
 	int result = event_add(gateway->tick, &tick);
@@ -190,14 +203,23 @@ int gateway_run(struct gateway *gateway)
 		result = event_add(gateway->signals[i], NULL);
 	if (result != 0)
 		return -ENOMEM;
+	block_signals(SIG_UNBLOCK);
 	gateway_offline();
 	result = event_base_dispatch(gateway->base);
 	gateway_online();
+	block_signals(SIG_BLOCK);
+	return result < 0 ? -EIO : 0;
+}
+
+int gateway_run(struct gateway *gateway)
+{
+	const int result = run_loop(gateway);
+
 	endings_give_up(gateway->endings);
 	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++)
 		event_del(gateway->signals[i]);
 	event_del(gateway->tick);
-	return result < 0 ? -EIO : 0;
+	return result;
 }
 
 bool gateway_drain(struct gateway *gateway, uint64_t deadline_ms)

@@ -44,8 +44,9 @@ struct gateway *gateway_create(const struct settings *settings, struct dataplane
 // Frees everything but the data plane, which stays.
 void gateway_destroy(struct gateway *gateway);
 
-// Takes SIGTERM, SIGINT and SIGHUP, runs the loop until the gateway has stopped. Online for RCU
-// before and after.
+// Runs the loop until the gateway has stopped; SIGTERM, SIGINT and SIGHUP are taken meanwhile and
+// blocked afterwards. The caller blocks them before it starts any thread. Online for RCU before
+// and after.
 // Returns 0, or -errno: the loop could not run.
 int gateway_run(struct gateway *gateway);
 

@@ -141,8 +141,8 @@ static void tell_manager(const char *state)
 	close(fd);
 }
 
-// Workers inherit the mask: signals are control's alone.
-static void block_signals(bool block)
+// Workers inherit the mask: signals are control's alone, and only while it runs its loop.
+static void block_signals(void)
 {
 	sigset_t set;
 
@@ -150,7 +150,7 @@ static void block_signals(bool block)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 static int failed(const char *error)
@@ -171,10 +171,8 @@ static int serve(struct gateway *gateway)
 		 settings->gateway.name, settings->gateway.workers, settings->ports_count,
 		 settings->gateway.control);
 	tell_manager("READY=1");
-	block_signals(false);
 	const int result = gateway_run(gateway);
 
-	block_signals(true);
 	tell_manager("STOPPING=1");
 	methods_stop(methods);
 	return result == 0 ? EXIT_STOPPED : failed("the control thread's loop failed");
@@ -187,7 +185,7 @@ static int run(const struct settings *settings)
 	bool huge;
 
 	dataplane_wants(settings, &wants);
-	block_signals(true);
+	block_signals();
 	struct dataplane *dataplane = dataplane_start(&wants, &huge, error);
 
 	if (dataplane == NULL)
