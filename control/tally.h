@@ -22,8 +22,8 @@
 	X(ends_dropped, "ended sessions forgotten early: no room for one more")                    \
 	X(ends_asked_again, "ends asked of another worker: the session had moved")                 \
 	X(evicted, "sessions ended by an operator")                                                \
-	X(commands_queued, "commands that waited because a mailbox was full")                        \
-	X(commands_refused, "commands not queued: the queue of what may wait was full")              \
+	X(commands_queued, "commands that waited because a mailbox was full")                      \
+	X(commands_refused, "commands not queued: the queue of what may wait was full")            \
 	X(sweeps, "whole turns over the sessions")                                                 \
 	X(sweep_asked, "HEARTBEATs ordered")                                                       \
 	X(sweep_silent, "sessions found silent")                                                   \
