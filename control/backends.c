@@ -18,6 +18,13 @@ struct backends *backends_create(const struct settings *settings, const struct a
 
 	if (backends == NULL)
 		return NULL;
+	backends->unknown = rates_create(BACKENDS_UNKNOWN_PER_SECOND, BACKENDS_UNKNOWN_PER_SOURCE,
+					 BACKENDS_UNKNOWN_SOURCES);
+	if (backends->unknown == NULL) {
+		free(backends);
+		errno = ENOMEM;
+		return NULL;
+	}
 	backends->settings = settings;
 	backends->answerer = *answerer;
 	backends->slots = dataplane_slots(answerer->dataplane);
@@ -31,6 +38,9 @@ struct backends *backends_create(const struct settings *settings, const struct a
 
 void backends_destroy(struct backends *backends)
 {
+	if (backends == NULL)
+		return;
+	rates_destroy(backends->unknown);
 	free(backends);
 }
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "control/answer.h"
+#include "control/rates.h"
 #include "control/settings.h"
 #include "control/tally.h"
 #include "dataplane/dataplane.h"
@@ -24,8 +25,11 @@
 #include "protocol/liveness.h"
 
 enum {
-	BACKENDS_OPENING_MS = 2000, // a lane that is not confirmed by then is forgotten
-	BACKENDS_LOST_MS = 60000,   // a lost backend keeps its place at least so long
+	BACKENDS_OPENING_MS = 2000,       // a lane that is not confirmed by then is forgotten
+	BACKENDS_UNKNOWN_PER_SOURCE = 10, // UNKNOWN answers a second
+	BACKENDS_UNKNOWN_PER_SECOND = 1000,
+	BACKENDS_UNKNOWN_SOURCES = 1024,
+	BACKENDS_LOST_MS = 60000, // a lost backend keeps its place at least so long
 };
 
 struct backends_lane {
@@ -73,7 +77,8 @@ struct backends {
 	uint32_t count;                   // entries below this index may be in use
 	bool changed;                     // since the last directory
 	bool draining;
-	uint32_t lanes_next; // entry that lanes_tick() looks at next
+	struct rates *unknown; // UNKNOWN answers
+	uint32_t lanes_next;   // entry that lanes_tick() looks at next
 	uint64_t lanes_ticked_ms;
 	struct backends_entry entries[DIRECTORY_BACKENDS_MAX];
 };

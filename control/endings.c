@@ -16,6 +16,7 @@ static_assert(1 << TOKEN_INDEX_BITS >= GATEWAY_EVICTIONS_MAX, "tokens name every
 struct eviction {
 	bool used;
 	uint8_t tries;
+	uint16_t code;
 	uint32_t token; // its index and a serial number, never 0
 	uint64_t handle;
 	gateway_evicted done; // NULL: whoever asked has gone
@@ -122,27 +123,44 @@ static bool may_still_end(const struct dataplane_judged *judged)
 	return judged->state != SESSION_CLOSING && judged->state != SESSION_FREE;
 }
 
-// Ends that were wanted for good, as opposed to those that a frame may rescue from.
-static bool wanted_for_good(const struct notice *notice)
+// The owner of a session that an end missed because it had moved, or DIRECTORY_WORKERS_MAX.
+static uint32_t moved_to(const struct endings *endings, const struct notice *notice)
 {
-	return notice->reason != SESSION_EXPIRED && notice->reason != SESSION_LET_GO;
+	struct dataplane_judged judged;
+
+	if (!find_session(endings, notice->handle, &judged) || !may_still_end(&judged) ||
+	    judged.owner == notice->worker)
+		return DIRECTORY_WORKERS_MAX;
+	return judged.owner;
+}
+
+static void ask_again(struct endings *endings, uint32_t owner, const struct notice *notice,
+		      uint16_t code, uint8_t reason)
+{
+	endings->tally->ends_asked_again++;
+	courier_end(endings->courier, owner, notice->handle, code, reason, notice->token);
+}
+
+// An end that an endpoint wanted, as opposed to a verdict, from which a frame may rescue.
+static bool wanted_by_endpoint(const struct notice *notice)
+{
+	return notice->token == 0 && notice->code != HOLDFAST_OK &&
+	       notice->reason != SESSION_EXPIRED && notice->reason != SESSION_LET_GO;
 }
 
 void endings_refused(struct endings *endings, const struct notice *notice)
 {
 	struct eviction *eviction = find_eviction(endings, notice->token);
-	struct dataplane_judged judged;
-	const bool moved = wanted_for_good(notice) &&
-			   find_session(endings, notice->handle, &judged) &&
-			   may_still_end(&judged) && judged.owner != notice->worker;
+	const uint32_t owner = moved_to(endings, notice);
 
-	if (moved && (eviction == NULL || eviction->tries++ < TRIES_MAX)) {
-		endings->tally->ends_asked_again++;
-		courier_end(endings->courier, judged.owner, notice->handle, notice->code,
-			    notice->reason, notice->token);
+	if (eviction == NULL) {
+		if (owner < DIRECTORY_WORKERS_MAX && wanted_by_endpoint(notice))
+			ask_again(endings, owner, notice, notice->code, notice->reason);
 		return;
 	}
-	if (eviction != NULL)
+	if (owner < DIRECTORY_WORKERS_MAX && eviction->tries++ < TRIES_MAX)
+		ask_again(endings, owner, notice, eviction->code, SESSION_EVICTED);
+	else
 		answer(endings, eviction, false);
 }
 
@@ -163,6 +181,7 @@ int endings_evict(struct endings *endings, uint64_t handle, uint16_t code, gatew
 	endings->evictions[index] = (struct eviction){
 	    .used = true,
 	    .tries = 1,
+	    .code = code,
 	    .token = endings->serial << TOKEN_INDEX_BITS | index,
 	    .handle = handle,
 	    .done = done,

@@ -95,6 +95,15 @@ static void lane_confirmed(struct backends *backends, uint16_t index, uint16_t n
 	entry->registered = true;
 }
 
+// Nobody here under this handle: the backend registers again.
+static void say_unknown(struct backends *backends, const struct notice *notice,
+			const struct frame *frame, uint64_t now_ms)
+{
+	backends->answerer.tally->ignored++;
+	if (rates_take(backends->unknown, &notice->path.peer, now_ms) == RATES_GOOD)
+		answer_bare(&backends->answerer, notice, WIRE_UNKNOWN, 0, frame->handle);
+}
+
 static void confirm(struct backends *backends, const struct notice *notice,
 		    const struct frame *frame, uint64_t now_ms)
 {
@@ -102,7 +111,7 @@ static void confirm(struct backends *backends, const struct notice *notice,
 	const uint16_t lane = find_attempt(entry, &notice->path, frame_decode_confirm(frame));
 
 	if (lane == DIRECTORY_LANES_MAX) {
-		backends->answerer.tally->ignored++;
+		say_unknown(backends, notice, frame, now_ms);
 		return;
 	}
 	if (!entry->lanes[lane].live)
@@ -134,11 +143,13 @@ void lanes_frame(struct backends *backends, const struct notice *notice, const s
 {
 	const struct backends_entry *entry = &backends->entries[notice->backend];
 
-	if (!entry->used || frame->handle != entry->handle) {
+	const bool known = entry->used && frame->handle == entry->handle;
+
+	if (!known && frame->type == WIRE_CONFIRM)
+		say_unknown(backends, notice, frame, now_ms);
+	else if (!known)
 		backends->answerer.tally->ignored++;
-		return;
-	}
-	if (frame->type == WIRE_CONFIRM)
+	else if (frame->type == WIRE_CONFIRM)
 		confirm(backends, notice, frame, now_ms);
 	else if (frame->type == WIRE_CLOSE && from_live_lane(entry, notice))
 		close_link(backends, notice, frame, now_ms);

@@ -394,6 +394,57 @@ Test(gateway, follows_a_session_that_moves_while_it_is_evicted)
 	cr_expect(told.evicted);
 }
 
+Test(gateway, gives_an_eviction_up_when_the_session_does_not_end)
+{
+	struct fake_session *session = fake_session(dataplane, 4, 1);
+	const uint64_t handle = session->judged.handle;
+	struct told told = {0};
+	struct command command;
+
+	gateway_evict(gateway, handle, HOLDFAST_EVICTED, on_evicted, &told);
+	cr_assert(fake_command(dataplane, 1, &command));
+	// Refused by its owner, without a word why.
+	const struct notice refused = {
+	    .kind = NOTICE_REFUSED, .worker = 1, .token = command.token, .handle = handle};
+
+	fake_notice(dataplane, &refused);
+	tick();
+	cr_expect_eq(told.times, 1);
+	cr_expect_not(told.evicted);
+}
+
+Test(gateway, asks_again_with_the_code_of_the_eviction_though_the_refusal_has_none)
+{
+	struct fake_session *session = fake_session(dataplane, 4, 1);
+	const uint64_t handle = session->judged.handle;
+	struct told told = {0};
+	struct command command;
+
+	gateway_evict(gateway, handle, HOLDFAST_EVICTED, on_evicted, &told);
+	cr_assert(fake_command(dataplane, 1, &command));
+	const struct notice refused = {
+	    .kind = NOTICE_REFUSED, .worker = 1, .token = command.token, .handle = handle};
+
+	session->judged.owner = 0;
+	fake_notice(dataplane, &refused);
+	tick();
+	cr_assert(fake_command(dataplane, 0, &command));
+	cr_expect_eq(command.code, HOLDFAST_EVICTED);
+	cr_expect_eq(command.reason, SESSION_EVICTED);
+	cr_expect_eq(command.token, refused.token);
+}
+
+Test(gateway, asks_nobody_again_after_a_refusal_that_tells_nothing)
+{
+	struct fake_session *session = fake_session(dataplane, 4, 1);
+	const struct notice refused = {
+	    .kind = NOTICE_REFUSED, .worker = 0, .handle = session->judged.handle};
+
+	fake_notice(dataplane, &refused);
+	tick();
+	cr_expect_eq(fake_discard(dataplane, 1, COMMAND_END), 0);
+}
+
 Test(gateway, bounds_the_evictions_that_wait)
 {
 	struct fake_session *session = fake_session(dataplane, 4, 1);

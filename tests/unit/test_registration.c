@@ -300,6 +300,31 @@ Test(registration, wants_the_epoch_and_the_path_of_the_attempt_in_its_confirm)
 	cr_expect(confirm_at(&attempt, handle));
 }
 
+Test(registration, says_unknown_to_a_confirm_that_fits_nothing_but_not_too_often)
+{
+	const struct attempt attempt = {.epoch = 4};
+	const struct attempt other_epoch = {.epoch = 5};
+	uint32_t answers = 0;
+
+	cr_assert_eq(hello(&attempt), HOLDFAST_OK);
+	const uint64_t handle = sent.handle;
+
+	give_bare(&other_epoch, WIRE_CONFIRM, handle, 0, DIRECTORY_NONE);
+	cr_assert(fake_sent(dataplane, 0, &sent, sent_body));
+	cr_expect_eq(sent.type, WIRE_UNKNOWN);
+	cr_expect_eq(sent.handle, handle);
+	give_bare(&attempt, WIRE_CONFIRM, handle + 1, 0, DIRECTORY_NONE);
+	cr_assert(fake_sent(dataplane, 0, &sent, sent_body));
+	cr_expect_eq(sent.type, WIRE_UNKNOWN);
+	cr_expect_eq(sent.handle, handle + 1);
+	give_bare(&attempt, WIRE_CONFIRM, handle, 900, DIRECTORY_NONE);
+	for (uint32_t i = 0; i < 100; i++)
+		give_bare(&other_epoch, WIRE_CONFIRM, handle, 0, DIRECTORY_NONE);
+	while (fake_sent(dataplane, 0, &sent, sent_body))
+		answers++;
+	cr_expect_eq(answers, BACKENDS_UNKNOWN_PER_SOURCE - 2);
+}
+
 Test(registration, keeps_a_name_for_its_live_instance)
 {
 	const struct attempt first = {0};
