@@ -243,7 +243,7 @@ Test(liveness, an_answer_just_before_the_timeout_rescues)
 {
 	struct watch watch = {0};
 
-	cr_expect_eq(watch_run(&watch, 10000, 2000, NEVER, 9000), NEVER);
+	cr_expect_eq(watch_run(&watch, 10000, 2000, NEVER, 8750), NEVER);
 	watch.now_ms = 9999;
 	watch.liveness.heard_ms = 9999;
 	watch.liveness.asked = false;
