@@ -15,6 +15,7 @@
 // X(name, text)
 #define COUNTERS(X)                                                                                \
 	X(received, "packets received from ports")                                                 \
+	X(unmade, "packets that could not be made: no buffer left")                                \
 	X(made, "packets made here")                                                               \
 	X(sent, "packets given to ports")                                                          \
 	X(consumed, "packets that ended here as intended")                                         \
@@ -52,6 +53,7 @@
 	X(sessions_moved, "changes of a session's owner")                                          \
 	X(attempts_expired, "attempts that were never confirmed")                                  \
 	X(events_lost, "events not sent: no memory for one more")                                  \
+	X(notices_lost, "notices about sessions that control did not get: its mailbox was full")   \
 	X(illegal_edges, "state changes asked for that no rule allows: a fault of the gateway")    \
 	X(polls, "passes of the poll loop")                                                        \
 	X(polls_busy, "passes that found a packet")                                                \
@@ -87,6 +89,7 @@
 	X(channel_reset, "channel stopped by a reset")                                             \
 	X(nak_limited, "NAK sooner than 5 ms after the last")                                      \
 	X(hello_malformed, "HELLO or CONFIRM that fits no attempt")                                \
+	X(no_lane, "for a backend that this worker has no lane to")                                \
 	X(opening_stale, "OPEN_ACK that fits no attempt")                                          \
 	X(unknown_limited, "UNKNOWN not sent: rate limit")                                         \
 	X(ring_full, "hand-over ring full")                                                        \

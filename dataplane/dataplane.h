@@ -163,7 +163,7 @@ enum notice_kind {
 	// COMMAND_END or _LET_GO did nothing: not here, rescued, or ending already. code, reason
 	// and token are the command's.
 	NOTICE_REFUSED,
-	NOTICE_GONE,    // slot is free; reason SESSION_LET_GO, SESSION_ENDED, ...
+	NOTICE_GONE, // slot is free; reason SESSION_LET_GO, SESSION_ENDED, ...
 };
 
 struct notice {

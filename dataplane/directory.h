@@ -69,7 +69,7 @@ struct directory {
 	uint32_t opening_timeout_ms; // of an attempt that is not confirmed: 2000
 	uint32_t replay_session_bytes;
 	uint32_t resumes_per_second; // over all workers; 0: no limit
-	uint64_t instance; // of this gateway process
+	uint64_t instance;           // of this gateway process
 	char gateway[WIRE_NAME_MAX + 1];
 	uint32_t services_count; // entries in use or not
 	uint32_t backends_count;

@@ -25,8 +25,8 @@ struct packet {
 	struct path path; // where it came from, and on which own address
 	uint8_t port;     // index of the port it came in on
 	uint8_t tries;    // hand-overs so far; beyond 3 it is dropped
-	uint8_t pad[2];
-	uint32_t reserved;
+	uint8_t landed;   // worker on which it came in
+	uint8_t pad;
 };
 
 static_assert(sizeof(struct packet) <= PACKET_PRIVATE_BYTES, "private area too small");
@@ -54,10 +54,13 @@ uint32_t packet_receive(struct worker *worker, uint8_t port, uint16_t queue,
 // cannot go (link down, no headroom).
 void packet_send(struct worker *worker, struct rte_mbuf *mbuf, const struct path *path);
 
+// Queues a packet that has all its headers for its way out of a port. Takes it.
+void packet_send_raw(struct worker *worker, struct rte_mbuf *mbuf, uint8_t port);
+
 // Gives everything queued to the ports; what a full transmit queue refuses is dropped, counted.
 void packet_flush(struct worker *worker);
 
-// A fresh packet with room for frame_max bytes, counted as made. NULL: counted as no_buffer.
+// A fresh, empty packet with room for frame_max bytes, counted as made. NULL: counted as unmade.
 struct rte_mbuf *packet_make(struct worker *worker);
 
 // Ends a packet: dropped for a reason, or consumed as intended.

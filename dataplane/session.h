@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <urcu/urcu-qsbr.h> // before the others: it names their flavour
+
+#include <urcu/call-rcu.h>
 #include <urcu/rculfhash.h>
 
 #include "dataplane/address.h"
@@ -30,7 +33,11 @@ enum {
 };
 
 enum session_flag {
-	SESSION_FLAG_ASKED = 0x01, // a HEARTBEAT has left since heard_ms
+	SESSION_FLAG_ASKED = 0x01,         // a HEARTBEAT has left since heard_ms
+	SESSION_FLAG_CLIENT_CLOSED = 0x02, // the client said CLOSE itself
+	SESSION_FLAG_END_WANTED = 0x04,    // control has been asked to end it
+	SESSION_FLAG_REPLAYING = 0x08,     // its attempt has a replay under way
+	SESSION_FLAG_MOVE = 0x10,          // goes to the worker where its client's frames land now
 };
 
 // One direction of one channel. Writer: the owner.
@@ -65,6 +72,7 @@ struct session {
 	uint32_t timeout_ms;
 	uint32_t grace_ms;
 	uint32_t detached_ms; // worker clock when it was detached
+	uint32_t errand;      // index of what is to be repeated to its endpoints, or SESSION_NONE
 
 	// Line 1: written for every frame by the owner. Stamps are of the owner's clock for the
 	// path's port (struct worker_clock); control reads them, relaxed, to judge.
@@ -80,28 +88,37 @@ static_assert(sizeof(struct session) == 2 * SESSION_LINE_BYTES, "a session must 
 
 // Channels 1 to 7 of a session that has more than one.
 struct session_side {
+	uint32_t next; // while free: the next free one
 	struct session_channel channels[WIRE_CHANNELS_MAX - 1];
 	uint16_t backends[WIRE_CHANNELS_MAX - 1];
 	uint16_t services[WIRE_CHANNELS_MAX - 1];
 };
 
+struct session_table;
+
 // What no frame touches. Writer: the owner, before publication or between version increments.
 struct session_cold {
 	uint8_t id[WIRE_SESSION_ID_BYTES];
-	struct cds_lfht_node node;          // in the index
-	char client[WIRE_CLIENT_LABEL_MAX]; // zero-padded, not terminated at full length
-	uint64_t created_ms;                // monotonic
-	uint32_t side;                      // index of a struct session_side, or SESSION_NONE
-	uint32_t notice_next;   // owner's list of sessions with something to tell control
-	uint16_t notices;       // what there is to tell: bits of enum worker_notice
-	uint16_t service;       // of channel 0: index in the directory
-	uint16_t event_client;  // number of the last event to the client
-	uint16_t event_backend; // and to the backend of channel 0
-	uint16_t end_code;      // with which it ends, once it is to end
-	uint8_t end_reason;     // enum session_reason, likewise
+	struct cds_lfht_node node; // in the index
+	union {
+		char client[WIRE_CLIENT_LABEL_MAX]; // zero-padded, not terminated at full length
+		struct rcu_head retired;            // from removal until the grace period is over
+	};
+	union {
+		uint64_t created_ms;         // monotonic
+		struct session_table *table; // from removal on
+	};
+	uint32_t side; // index of a struct session_side, or SESSION_NONE
+	uint32_t
+	    next; // in the owner's list of what to tell control; while free, the next free slot
+	uint16_t notices;        // what there is to tell: bits of enum notice_mark
+	uint16_t service;        // of channel 0: index in the directory
+	uint16_t events_client;  // number of the last event to the client
+	uint16_t events_backend; // and to the backend of channel 0
+	uint16_t end_code;       // with which it ends, once it is to end
+	uint8_t end_reason;      // enum session_reason, likewise
 	uint8_t pad;
-	uint32_t end_token; // of the command that ends it
-	uint32_t free_next; // free list of the worker whose slot it is
+	uint32_t end_token; // of the command that ends it; while free, the tag it had last
 };
 
 static_assert(sizeof(struct session_cold) <= 96, "cold part grew: an idle session is 256 bytes");

@@ -24,12 +24,15 @@ enum {
 	WORKER_HANDED_MAX = 64,     // handed-over packets of one pass
 	WORKER_STALL_MS = 50,       // a longer gap between two passes is a stall
 	WORKER_RING_PACKETS = 1024, // hand-over ring between two workers
+	WORKER_WALKS_MAX = 4,       // under way at a time; more wait in the mailbox
+	WORKER_TIMERS_MAX = 64,     // of one pass
 };
 
 struct session_table;
 struct replay_cache;
 struct attempts;
 struct errands;
+struct limiter;
 struct wheel;
 
 // Time as sessions of this worker see it, in ms: stands still while the worker does not run (any
@@ -49,6 +52,14 @@ struct worker_lane {
 	uint16_t next_hop; // it was last heard from, or DIRECTORY_NONE
 	bool heard;        // at all, by this worker
 	bool asked;
+};
+
+// A walk over the worker's shard that a command began, some slots a pass.
+struct worker_walk {
+	bool active;
+	uint8_t kind; // enum command_kind
+	uint16_t backend;
+	uint32_t slot; // next
 };
 
 // Transmit buffer of one port.
@@ -73,6 +84,9 @@ struct worker {
 	struct attempts *attempts;      // pending handshakes of sessions it owns
 	struct errands *errands;        // events and closes to be repeated
 	struct wheel *wheel;            // timers
+	struct limiter *unknown_limit;  // UNKNOWN answers, by source address
+	struct limiter *ack_limit;      // ACKs for duplicates, by session
+	struct limiter *nak_limit;      // NAKs served, by session, channel and side
 	const struct directory *directory; // of this pass
 	struct rte_mempool *packets;       // of this worker
 	uint64_t now_tsc;                  // of this pass
@@ -86,16 +100,24 @@ struct worker {
 	struct rte_ring *notices;                           // struct notice, to control
 	struct rte_ring *retired; // slots whose grace period is over, from the call_rcu helper
 	uint32_t notices_head, notices_tail; // sessions with something to tell, by cold.notice_next
-	struct worker_lane *lanes;           // [DIRECTORY_BACKENDS_MAX][DIRECTORY_LANES_MAX]
+	struct worker_walk walks[WORKER_WALKS_MAX];
+	struct worker_lane *lanes; // [DIRECTORY_BACKENDS_MAX][DIRECTORY_LANES_MAX]
 
-	alignas(64) struct counters counters;       // read by anyone
-	uint32_t sessions_by_state[SESSION_STATES]; // likewise
-	bool stop; // written by control, read by the worker, relaxed
+	alignas(64) struct counters counters; // read by anyone
+	// Likewise. Changes that this worker made: only the sum over workers counts sessions.
+	uint32_t sessions_by_state[SESSION_STATES];
+	bool stop;        // written by control, read by the worker, relaxed
+	bool announced;   // own addresses to the neighbours
+	uint64_t last_ms; // of now_us, at the last pass
 };
 
 // One pass: queues, hand-overs, commands, timers, notices, transmit, quiescent state.
 // now_tsc only grows. Returns how many packets and commands it found.
 uint32_t worker_poll(struct worker *worker, uint64_t now_tsc);
+
+// Gives a packet to the worker that owns its session; drops it, counted, where that one's ring is
+// full or the packet has been given round too often.
+void worker_hand_over(struct worker *worker, struct rte_mbuf *mbuf, uint8_t owner);
 
 // Clock of the worker for sessions whose path is on this port.
 static inline uint32_t worker_clock_ms(const struct worker *worker, uint8_t port)
@@ -103,5 +125,19 @@ static inline uint32_t worker_clock_ms(const struct worker *worker, uint8_t port
 	return worker->clock.now_ms[port];
 }
 
-// A random number, not for secrets: tags come from it mixed with a secret, phases directly.
-uint32_t worker_random(struct worker *worker);
+// The same for the port that a path is on.
+uint32_t worker_path_ms(const struct worker *worker, const struct path *path);
+
+static inline struct worker_lane *worker_lane_of(const struct worker *worker, uint16_t backend,
+						 uint32_t lane)
+{
+	return &worker->lanes[(uint32_t)backend * DIRECTORY_LANES_MAX + lane];
+}
+
+// Changes the number of its sessions in a state. Readers load it relaxed.
+static inline void worker_sessions_count(struct worker *worker, enum session_state state,
+					 int change)
+{
+	__atomic_store_n(&worker->sessions_by_state[state],
+			 worker->sessions_by_state[state] + (uint32_t)change, __ATOMIC_RELAXED);
+}
