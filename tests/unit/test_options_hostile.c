@@ -62,6 +62,43 @@ Test(options_hostile, no_key_stands_twice)
 		cr_expect_eq(options_hex(cases[i].hex), cases[i].rc, "%s", cases[i].hex);
 }
 
+Test(options_hostile, long_keys_are_told_apart_by_length_and_by_their_last_byte)
+{
+	static const struct {
+		uint32_t first, second; // lengths
+		bool differ;            // in the last byte
+		int rc;
+	} cases[] = {
+	    {300, 44, false, 0},
+	    {44, 300, false, 0},
+	    {256, 0, false, 0},
+	    {300, 300, false, -EBADMSG},
+	    {300, 300, true, 0},
+	    {440, 440, true, 0},
+	    {6, 6, false, -EBADMSG},
+	    {7, 7, false, -EBADMSG},
+	    {6, 6, true, 0},
+	    {7, 7, true, 0},
+	    {440, 440, false, -EBADMSG},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static struct writer writer;
+		struct options options;
+
+		writer.len = 0;
+		put_map(&writer, 2);
+		put_bytes(&writer, 0xda, NULL, cases[i].first);
+		put(&writer, 0xc0);
+		put_bytes(&writer, 0xda, NULL, cases[i].second);
+		if (cases[i].differ)
+			writer.bytes[writer.len - 1] = 'y';
+		put(&writer, 0xc0);
+		cr_expect_eq(options_exact(writer.bytes, writer.len, &options), cases[i].rc,
+			     "case %zu", i);
+	}
+}
+
 // 256 keys of one byte and as many of two as fit; order 0 up, 1 down, 2 mixed.
 static void put_many(struct writer *writer, uint32_t count, uint32_t order)
 {
