@@ -28,5 +28,5 @@ void clock_calibrate(struct clock *clock)
 
 	clock->tsc = tsc;
 	clock->us = ns / 1000;
-	clock->us_per_tsc = (uint64_t)((((unsigned __int128)passed_ns << 32) / 1000) / passed_tsc);
+	clock->us_per_tsc = (uint64_t)((((clock_wide)passed_ns << 32) / 1000) / passed_tsc);
 }

@@ -15,9 +15,10 @@ struct clock {
 // Measures for about 20 ms. Control thread.
 void clock_calibrate(struct clock *clock);
 
+__extension__ typedef unsigned __int128 clock_wide; // for the product only
+
 // Microseconds of CLOCK_MONOTONIC at tsc, which is not before the calibration.
 static inline uint64_t clock_us(const struct clock *clock, uint64_t tsc)
 {
-	return clock->us +
-	       (uint64_t)(((unsigned __int128)(tsc - clock->tsc) * clock->us_per_tsc) >> 32);
+	return clock->us + (uint64_t)(((clock_wide)(tsc - clock->tsc) * clock->us_per_tsc) >> 32);
 }

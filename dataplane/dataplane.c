@@ -337,7 +337,8 @@ void dataplane_publish(struct dataplane *dataplane, struct directory *directory)
 {
 	const struct directory *before = dataplane->directory;
 
-	rcu_assign_pointer(dataplane->directory, directory);
+	// Pairs with rcu_dereference() in worker_poll().
+	__atomic_store_n(&dataplane->directory, directory, __ATOMIC_RELEASE);
 	if (before == NULL) {
 		workers_launch(dataplane);
 		return;

@@ -27,10 +27,9 @@
 #include "holdfast/wire.h"
 #include "protocol/session_state.h"
 
-enum {
-	SESSION_LINE_BYTES = 64,
-	SESSION_NONE = 0xffffffff, // no slot, no chunk, no attempt
-};
+enum { SESSION_LINE_BYTES = 64 };
+
+#define SESSION_NONE UINT32_MAX // no slot, no chunk, no attempt
 
 enum session_flag {
 	SESSION_FLAG_ASKED = 0x01,         // a HEARTBEAT has left since heard_ms

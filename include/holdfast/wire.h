@@ -87,8 +87,8 @@ enum wire_role { WIRE_ROLE_CLIENT = 0, WIRE_ROLE_BACKEND = 1 };
 
 // Sizes of fixed bodies and of the fixed parts of the others.
 enum {
-	WIRE_HANDSHAKE_BYTES = 40,                                      // block before the triples
-	WIRE_TRIPLE_BYTES = 24,                                         // oldest, next, expected
+	WIRE_HANDSHAKE_BYTES = 40, // block before the triples
+	WIRE_TRIPLE_BYTES = 24,    // oldest, next, expected
 	WIRE_HELLO_FIXED_BYTES = WIRE_HEADER_BYTES + WIRE_HANDSHAKE_BYTES, // same in all versions
 	WIRE_RETRY_BODY_BYTES = 36,
 	WIRE_REJECT_BODY_BYTES = 32, // options follow
