@@ -145,6 +145,34 @@ Test(assembly, holes_are_merged_into_pairs_and_asked_for_with_growing_pauses)
 	end();
 }
 
+Test(assembly, postponed_holes_are_asked_for_as_if_new)
+{
+	uint32_t asked;
+
+	begin(0);
+	accept(1, 0, "x", 100);
+	for (uint64_t now_us = 100; now_us < 1000; now_us += 100)
+		cr_expect_eq(assembly_holes(&assembly, now_us, 10, 100, pairs, &asked), 1);
+	assembly_postpone(&assembly, 2000);
+	cr_expect_eq(assembly.due_us, 2000);
+	cr_expect_eq(assembly_holes(&assembly, 1999, 10, 100, pairs, &asked), 0);
+	cr_expect_eq(assembly_holes(&assembly, 2000, 10, 100, pairs, &asked), 1);
+	cr_expect_eq(assembly.due_us, 2010);
+	accept(0, 0, "x", 100);
+	assembly_postpone(&assembly, 3000);
+	cr_expect_eq(assembly.due_us, UINT64_MAX, "nothing is missing");
+	end();
+}
+
+Test(assembly, oldest_hole_sets_the_time)
+{
+	begin(0);
+	accept(1, 0, "x", 100);
+	accept(3, 0, "x", 200);
+	cr_expect_eq(assembly.due_us, 100);
+	end();
+}
+
 Test(assembly, holes_beyond_what_a_nak_holds_stay_due)
 {
 	uint32_t asked;

@@ -172,6 +172,82 @@ Test(stream_path, frame_max_of_the_path_is_for_frames_not_yet_cut)
 	solo_end(stream);
 }
 
+Test(stream_path, larger_frames_do_not_bundle_the_rest_of_a_message)
+{
+	struct stream_settings settings;
+	const struct frame_triple peer = {0, 0, 0};
+	struct frame frame;
+
+	stream_settings_default(&settings, NULL);
+	settings.frame_max = 600;
+
+	struct stream *stream = solo_start(&settings);
+
+	// Seventeen frames, of which the first sixteen go at once.
+	solo_send(stream, 1, 17 * (600 - WIRE_HEADER_BYTES));
+	solo_send(stream, 2, 10);
+	expect_data(stream, 0, 16, WIRE_FLAG_MORE);
+
+	const struct stream_path large = {
+	    .handle = SOLO_HANDLE, .window = 256, .frame_max = WIRE_FRAME_MAX_LIMIT};
+
+	cr_expect_eq(stream_thaw(stream, &large, &peer, solo_now_us), 0);
+	expect_data(stream, 0, 16, WIRE_FLAG_MORE | WIRE_FLAG_REPLAYED);
+	cr_expect_eq(solo_ack(stream, 0, 16, 256, 0), 0);
+	cr_assert_gt(stream_transmit(stream, solo_bytes, sizeof(solo_bytes), solo_now_us), 0);
+	cr_expect_eq(frame_decode(solo_bytes, 600, &frame), FRAME_OK);
+	cr_expect_eq(frame.flags, 0);
+	cr_expect_eq(frame.seq, 16);
+	solo_end(stream);
+}
+
+Test(stream_path, window_that_an_open_tells_is_taken)
+{
+	static const struct {
+		uint32_t window;
+		uint32_t sent; // beyond the 64 that are acknowledged
+	} cases[] = {{0, 64}, {10, 10}, {100, 100}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct stream *stream = solo_start(NULL);
+		const struct stream_path path = {
+		    .handle = SOLO_HANDLE, .window = 256, .peer_window = cases[i].window};
+		const struct frame_triple peer = {0, 0, 64};
+		struct frame_triple own;
+
+		solo_send(stream, 300, 1000);
+		for (uint32_t acked = 16; acked <= 64; acked += 16) {
+			solo_drain(stream);
+			cr_expect_eq(solo_ack(stream, 0, acked, 0, 0), 0);
+		}
+		cr_expect_eq(solo_drain(stream), 0);
+		cr_expect_eq(stream_thaw(stream, &path, &peer, solo_now_us), 0);
+		for (uint64_t acked = 64; acked < 64 + cases[i].sent; acked += 2) {
+			solo_drain(stream);
+			cr_expect_eq(solo_ack(stream, 0, acked + 2, 0, 0), 0);
+		}
+		solo_drain(stream);
+		stream_triple(stream, &own);
+		cr_expect_eq(own.next, 64 + cases[i].sent, "case %zu: %lu", i, own.next);
+		solo_end(stream);
+	}
+}
+
+Test(stream_path, what_was_taken_during_the_handshake_is_acknowledged_after_it)
+{
+	struct stream *stream = solo_start(NULL);
+	struct frame frame;
+
+	cr_expect_eq(solo_data(stream, 0, 0, "a", 1), 0);
+	stream_freeze(stream);
+	solo_take(stream, 1, 'a');
+	cr_expect_eq(thaw(stream, 0, 1, 0), 0);
+	cr_assert(solo_wait(stream, solo_now_us + 25000, &frame));
+	cr_expect_eq(frame.type, WIRE_ACK);
+	cr_expect_eq(frame.ack, 1);
+	solo_end(stream);
+}
+
 Test(stream_path, round_trip_and_congestion_are_learned_anew)
 {
 	struct stream *stream = solo_start(NULL);
