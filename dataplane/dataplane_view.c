@@ -98,6 +98,21 @@ static uint32_t clock_of(const struct dataplane *dataplane, uint8_t owner, uint8
 	return __atomic_load_n(&dataplane->workers[owner]->clock.now_ms[port], __ATOMIC_RELAXED);
 }
 
+// Which backends a session has; a slot that changes hands meanwhile tells fewer.
+static void judge_backends(const struct session_table *sessions, uint32_t slot,
+			   struct dataplane_judged *judged)
+{
+	const uint8_t channels = sessions->hot[slot].channels;
+
+	judged->channels = 0;
+	for (uint32_t k = 0; k < RTE_MIN(channels, (uint8_t)WIRE_CHANNELS_MAX); k++) {
+		if (k > 0 && sessions->cold[slot].side >= sessions->sides_max)
+			return;
+		judged->backends[k] = session_table_backend(sessions, slot, k);
+		judged->channels++;
+	}
+}
+
 bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 		     struct dataplane_judged *judged)
 {
@@ -120,6 +135,7 @@ bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 	judged->timeout_ms = __atomic_load_n(&session->timeout_ms, __ATOMIC_RELAXED);
 	judged->grace_ms = __atomic_load_n(&session->grace_ms, __ATOMIC_RELAXED);
 	judged->detached_ms = __atomic_load_n(&session->detached_ms, __ATOMIC_RELAXED);
+	judge_backends(dataplane->sessions, slot, judged);
 	// After the stamps: time has not gone back since they were written.
 	judged->now_ms = clock_of(dataplane, judged->owner, port_of(dataplane, &session->path));
 	return true;
