@@ -41,6 +41,18 @@ bool congestion_lost(struct congestion *congestion, uint64_t rtt_us, uint64_t no
 	return true;
 }
 
+void congestion_rest(struct congestion *congestion)
+{
+	const uint32_t reached = congestion->window_frames - congestion->window_frames / 4;
+
+	if (congestion->window_frames <= CONGESTION_INITIAL_FRAMES)
+		return;
+	if (congestion->threshold_frames < reached)
+		congestion->threshold_frames = reached;
+	congestion->window_frames = CONGESTION_INITIAL_FRAMES;
+	congestion->acked_frames = 0;
+}
+
 void congestion_collapse(struct congestion *congestion)
 {
 	if (congestion->window_frames > 2 * CONGESTION_MIN_FRAMES)

@@ -32,5 +32,9 @@ void congestion_acked(struct congestion *congestion, uint32_t frames, bool used,
 // Returns whether that was a new loss event, which halves the window.
 bool congestion_lost(struct congestion *congestion, uint64_t rtt_us, uint64_t now_us);
 
+// Nothing was in flight for a probe time-out: the path may have changed, and all that the window
+// allows would go at once. Starts slowly again, up to about where it was.
+void congestion_rest(struct congestion *congestion);
+
 // Nothing at all came back for several probe time-outs: down to the smallest window.
 void congestion_collapse(struct congestion *congestion);

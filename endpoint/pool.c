@@ -39,6 +39,7 @@ void pool_init(struct pool *pool, size_t kept_bytes_max)
 {
 	memset(pool, 0, sizeof(*pool));
 	pool->kept_bytes_max = kept_bytes_max;
+	pool->out_bytes_max = SIZE_MAX;
 }
 
 void pool_fini(struct pool *pool)
@@ -62,6 +63,8 @@ void *pool_take(struct pool *pool, size_t bytes, size_t *room)
 	const size_t size = kept ? class_bytes(index) : bytes;
 	struct pool_block *block = kept ? pool->free[index] : NULL;
 
+	if (pool->out_bytes + size > pool->out_bytes_max)
+		return NULL;
 	if (block) {
 		pool->free[index] = block->next;
 		pool->kept_bytes -= size;

@@ -23,9 +23,11 @@ struct pool {
 	size_t kept_bytes;     // in free blocks
 	size_t kept_bytes_max; // beyond it a block given back is freed
 	size_t out_bytes;      // in blocks taken and not given back
+	size_t out_bytes_max;  // beyond it there is no memory; the owner may change it at any time
 };
 
-// Makes an empty pool that keeps at most kept_bytes_max in free blocks.
+// Makes an empty pool that keeps at most kept_bytes_max in free blocks, and gives out without
+// bound until its owner sets one.
 void pool_init(struct pool *pool, size_t kept_bytes_max);
 
 // Frees what is kept. Every block must have been given back.
@@ -34,7 +36,7 @@ void pool_fini(struct pool *pool);
 // Takes a block of at least bytes (0 gives a block, too); its content is undefined. *room, if not
 // NULL, is what it really holds.
 //
-// Returns NULL where there is no memory.
+// Returns NULL where there is no memory, or the bound is reached.
 void *pool_take(struct pool *pool, size_t bytes, size_t *room);
 
 // Gives back a block that was taken with the same bytes, or with its room. NULL is nothing.

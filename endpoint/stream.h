@@ -133,7 +133,8 @@ int stream_thaw(struct stream *stream, const struct stream_path *path,
 		const struct frame_triple *peer, uint64_t now_us);
 
 // The peer is detached, the path to the gateway stands: what is new goes on up to the window, what
-// is asked for is answered, but no timer runs. Nothing if frozen.
+// arrived is acknowledged and what is asked for is answered, but nothing is probed for, asked for
+// or told because time has passed. Nothing if frozen.
 void stream_pause(struct stream *stream);
 
 // The peer is back under the same handle (an OPEN of a higher epoch, or a frame from it): timers

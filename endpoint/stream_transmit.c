@@ -126,8 +126,11 @@ static uint32_t resend(struct stream *stream, uint8_t *bytes, uint32_t room, uin
 
 static uint32_t send_new(struct stream *stream, uint8_t *bytes, uint32_t room, uint64_t now_us)
 {
+	const uint64_t rest_us = recovery_timeout_us(&stream->recovery, RECOVERY_ACK_DELAY_US, 0);
 	struct outbox_view view;
 
+	if (stream->outbox.in_flight == 0 && now_us - stream->data_sent_us > rest_us)
+		congestion_rest(&stream->congestion);
 	if (outbox_cut(&stream->outbox, now_us, &view)) {
 		stream->memory_us = now_us + STREAM_MEMORY_RETRY_US;
 		return 0;

@@ -60,6 +60,26 @@ Test(pool, keeps_no_more_than_it_may)
 	pool_fini(&pool);
 }
 
+Test(pool, gives_no_more_than_its_owner_allows)
+{
+	struct pool pool;
+
+	pool_init(&pool, POOL_KEPT_BYTES_DEFAULT);
+	pool.out_bytes_max = 2048;
+
+	void *first = pool_take(&pool, 1024, NULL);
+	void *second = pool_take(&pool, 1000, NULL);
+
+	cr_expect(first && second);
+	cr_expect_null(pool_take(&pool, 1, NULL));
+	pool_give(&pool, first, 1024);
+	first = pool_take(&pool, 1, NULL);
+	cr_expect(first, "room again");
+	pool_give(&pool, first, 1);
+	pool_give(&pool, second, 1000);
+	pool_fini(&pool);
+}
+
 Test(pool, ring_keeps_its_order_while_it_grows_and_wraps)
 {
 	struct pool pool;

@@ -107,6 +107,29 @@ Test(congestion, losses_of_one_round_trip_are_one_event)
 	cr_expect_eq(congestion.window_frames, 4);
 }
 
+Test(congestion, window_starts_slowly_again_after_a_rest_up_to_where_it_was)
+{
+	struct congestion congestion;
+
+	congestion_init(&congestion);
+	congestion_lost(&congestion, 0, 0);
+	congestion_rest(&congestion);
+	cr_expect_eq(congestion.window_frames, 8, "a small one stays");
+
+	congestion_init(&congestion);
+	congestion_acked(&congestion, 184, true, 0);
+	congestion_lost(&congestion, 0, 0);
+	cr_expect_eq(congestion.window_frames, 100);
+	congestion_acked(&congestion, 100 * 100, true, 1);
+	congestion_rest(&congestion);
+	cr_expect_eq(congestion.window_frames, CONGESTION_INITIAL_FRAMES);
+	cr_expect_eq(congestion.threshold_frames, 100);
+	congestion_acked(&congestion, 84, true, 2);
+	cr_expect_eq(congestion.window_frames, 100);
+	congestion_acked(&congestion, 99, true, 2);
+	cr_expect_eq(congestion.window_frames, 100);
+}
+
 Test(congestion, window_stays_within_its_bounds)
 {
 	struct congestion congestion;

@@ -407,6 +407,27 @@ Test(stream, round_trip_is_learned_only_from_frames_sent_once_and_not_from_waiti
 	}
 }
 
+Test(stream, no_more_than_16_frames_go_at_once_after_a_rest)
+{
+	struct stream *stream = solo_start(NULL);
+	struct frame_triple own;
+
+	solo_send(stream, 100, 1000);
+	while (!stream_flushed(stream)) {
+		solo_drain(stream);
+		stream_triple(stream, &own);
+		solo_now_us += 10000;
+		cr_expect_eq(solo_ack(stream, 0, own.next, 256, 0), 0);
+	}
+	solo_send(stream, 64, 1000);
+	cr_expect_eq(solo_drain(stream), 64, "at once, it goes on");
+	cr_expect_eq(solo_ack(stream, 0, own.next + 64, 256, 0), 0);
+	solo_now_us += SECOND_US;
+	solo_send(stream, 64, 1000);
+	cr_expect_eq(solo_drain(stream), 16);
+	solo_end(stream);
+}
+
 Test(stream, ack_of_a_part_keeps_the_whole_message)
 {
 	struct stream *stream = solo_start(NULL);
