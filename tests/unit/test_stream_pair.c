@@ -284,3 +284,23 @@ Test(stream_pair, busy_streams_allocate_nothing_in_their_steady_state)
 	cr_expect_leq(pair.pool.kept_bytes, most_bytes + most_bytes / 10);
 	pair_fini(&pair);
 }
+
+Test(stream_pair, want_of_memory_slows_and_loses_nothing)
+{
+	for (uint32_t seed = 1; seed <= 3; seed++) {
+		pair_init(&pair, NULL, seed);
+		pair.loss_permille = 50;
+		pair_send(&pair, PAIR_CLIENT, 400);
+		pair_send(&pair, PAIR_BACKEND, 400);
+		for (uint32_t i = 0; i < 200; i++) {
+			// Nothing more than now, or some kilobytes, or enough.
+			const size_t more_bytes = (size_t)(i % 3) * (i % 7) * 3000;
+
+			pair.pool.out_bytes_max = pair.pool.out_bytes + more_bytes;
+			pair_run_until(&pair, pair.now_us + 20000);
+		}
+		pair.pool.out_bytes_max = SIZE_MAX;
+		pair_settle(&pair, 10 * (uint64_t)MINUTE_US);
+		pair_fini(&pair);
+	}
+}
