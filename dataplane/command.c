@@ -73,9 +73,9 @@ static void end(struct worker *worker, const struct command *command, uint32_t s
 
 	if (reason == SESSION_EXPIRED && !grace_over(worker, slot)) {
 		counters_add(&worker->counters, COUNTER_sessions_rescued, 1);
-		notice_refused(worker, handle, command->token);
+		notice_refused(worker, handle, command);
 	} else if (!closing_begin(worker, slot, command->code, reason, command->token)) {
-		notice_refused(worker, handle, command->token);
+		notice_refused(worker, handle, command);
 	}
 }
 
@@ -106,7 +106,7 @@ static void handles_run(struct worker *worker, const struct command *command)
 		    session_table_owner(worker->sessions, slot) == worker->index)
 			session_command(worker, command, slot);
 		else if (command->kind == COMMAND_END || command->kind == COMMAND_LET_GO)
-			notice_refused(worker, command->handles[i], command->token);
+			notice_refused(worker, command->handles[i], command);
 	}
 }
 

@@ -43,6 +43,21 @@ bool link_lane_heard(struct worker *worker, uint16_t backend, const struct path 
 	return false;
 }
 
+bool link_lane_pending(const struct worker *worker, uint16_t backend, const struct path *path)
+{
+	const struct directory_backend *entry;
+
+	if (backend == DIRECTORY_NONE)
+		return false;
+	entry = &worker->directory->backends[backend];
+	for (uint32_t i = 0; i < DIRECTORY_LANES_MAX; i++) {
+		if (!entry->lanes[i].live && entry->lanes[i].path.peer.port != 0 &&
+		    address_equal(&entry->lanes[i].path.peer, &path->peer))
+			return true;
+	}
+	return false;
+}
+
 void link_frame(struct worker *worker, struct rte_mbuf *mbuf, const struct frame *frame)
 {
 	const uint32_t index = session_handle_slot(frame->handle) - worker->sessions->capacity;
@@ -56,6 +71,8 @@ void link_frame(struct worker *worker, struct rte_mbuf *mbuf, const struct frame
 	} else if (!worker->directory->backends[index].used ||
 		   worker->directory->backends[index].link_handle != frame->handle) {
 		unknown_answer(worker, mbuf, frame, DROP_unknown_handle);
+	} else if (link_lane_pending(worker, (uint16_t)index, path)) {
+		packet_drop(worker, mbuf, DROP_unconfirmed);
 	} else if (!link_lane_heard(worker, (uint16_t)index, path, &lane)) {
 		unknown_answer(worker, mbuf, frame, DROP_not_on_path);
 	} else if (frame->type == WIRE_CLOSE || frame->type == WIRE_UNKNOWN ||

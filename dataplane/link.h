@@ -16,6 +16,9 @@ struct worker;
 bool link_lane_heard(struct worker *worker, uint16_t backend, const struct path *path,
 		     uint32_t *lane);
 
+// Whether path is one of the backend's lanes that are not confirmed yet. Worker.
+bool link_lane_pending(const struct worker *worker, uint16_t backend, const struct path *path);
+
 // Takes a frame whose handle lies beyond the sessions': answers to HEARTBEAT end here, CONFIRM,
 // CLOSE, EVENT_ACK and UNKNOWN go to control. Worker.
 void link_frame(struct worker *worker, struct rte_mbuf *mbuf, const struct frame *frame);

@@ -105,13 +105,15 @@ void notice_end(struct worker *worker, uint32_t slot, enum notice_kind kind, uin
 	tell(worker, slot, &notice);
 }
 
-void notice_refused(struct worker *worker, uint64_t handle, uint32_t token)
+void notice_refused(struct worker *worker, uint64_t handle, const struct command *command)
 {
 	const struct notice notice = {.kind = NOTICE_REFUSED,
 				      .worker = (uint8_t)worker->index,
 				      .backend = DIRECTORY_NONE,
 				      .handle = handle,
-				      .token = token};
+				      .code = command->code,
+				      .reason = command->reason,
+				      .token = command->token};
 
 	if (!put(worker, &notice))
 		counters_add(&worker->counters, COUNTER_notices_lost, 1);

@@ -27,8 +27,8 @@ void notice_session(struct worker *worker, uint32_t slot, enum notice_kind kind,
 void notice_end(struct worker *worker, uint32_t slot, enum notice_kind kind, uint16_t code,
 		enum session_reason reason, uint32_t token);
 
-// REFUSED: nothing was done for this handle.
-void notice_refused(struct worker *worker, uint64_t handle, uint32_t token);
+// REFUSED: nothing of the command was done for this handle.
+void notice_refused(struct worker *worker, uint64_t handle, const struct command *command);
 
 // Whether the mailbox has room for the answers to one command.
 bool notice_room(const struct worker *worker);

@@ -14,9 +14,10 @@
 #include "dataplane/reply.h"
 #include "dataplane/worker.h"
 #include "holdfast/errors.h"
+#include "protocol/bytes.h"
 #include "protocol/liveness.h"
 
-enum { OVERLOADED_RETRY_MS = 1000 };
+enum { OVERLOADED_RETRY_MS = 1000, OVERLOADED_SPREAD_MS = 1000 };
 
 // A HELLO on its way through the decisions.
 struct hello {
@@ -33,10 +34,16 @@ static const struct path *path_of(const struct hello *hello)
 	return &packet_of(hello->mbuf)->path;
 }
 
+// Spread by the session id, which is random: what is refused together does not come back together.
+static uint32_t overloaded_retry_ms(const struct hello *hello)
+{
+	return OVERLOADED_RETRY_MS + bytes_read16(hello->block.session) % OVERLOADED_SPREAD_MS;
+}
+
 static void reject(struct hello *hello, uint16_t code, uint32_t standing, const char *reason)
 {
 	reply_reject(hello->worker, path_of(hello), &hello->block, 0, code, standing,
-		     code == HOLDFAST_OVERLOADED ? OVERLOADED_RETRY_MS : 0, reason);
+		     code == HOLDFAST_OVERLOADED ? overloaded_retry_ms(hello) : 0, reason);
 	packet_consume(hello->worker, hello->mbuf);
 }
 
@@ -169,16 +176,37 @@ static void attempt_begin(struct attempt *attempt, const struct hello *hello)
 	wheel_set(worker->wheel, &attempt->repeat, attempt->repeat_ms);
 }
 
+// Whether this second's share of resumes has one left for this worker.
+static bool resume_allowed(struct worker *worker)
+{
+	const uint32_t limit = worker->directory->resumes_per_second;
+	const uint64_t second = worker->now_us / 1000000;
+
+	if (limit == 0)
+		return true;
+	if (worker->resumes_second != second) {
+		worker->resumes_second = second;
+		worker->resumes_left = RTE_MAX(limit / worker->workers, 1u);
+	}
+	if (worker->resumes_left == 0)
+		return false;
+	worker->resumes_left--;
+	return true;
+}
+
 // An accepted resume: WELCOME at once, everything else on confirmation.
 static void resume(struct hello *hello, uint32_t slot)
 {
 	struct worker *worker = hello->worker;
 	struct attempt *attempt = attempt_of(worker, slot);
 
+	if (!resume_allowed(worker)) {
+		reject(hello, HOLDFAST_OVERLOADED, 0, "too many resumes a second");
+		return;
+	}
 	if (attempt == NULL)
 		attempt = attempt_take(worker, slot);
 	if (attempt == NULL) {
-		counters_drop(&worker->counters, DROP_attempts_full, 0);
 		reject(hello, HOLDFAST_OVERLOADED, 0, "too many handshakes at a time");
 		return;
 	}

@@ -141,7 +141,11 @@ static void stranger_take(struct worker *worker, const struct steered *in)
 	if (in->frame.type == WIRE_CONFIRM &&
 	    opening_confirm(worker, in->mbuf, in->slot, &in->frame))
 		return;
-	if (opening_pending_path(worker, in->slot, in->mbuf))
+	if (opening_pending_path(worker, in->slot, in->mbuf) ||
+	    (in->frame.channel < worker->sessions->hot[in->slot].channels &&
+	     link_lane_pending(worker,
+			       session_table_backend(worker->sessions, in->slot, in->frame.channel),
+			       &packet_of(in->mbuf)->path)))
 		packet_drop(worker, in->mbuf, DROP_unconfirmed);
 	else
 		unknown_answer(worker, in->mbuf, &in->frame, DROP_not_on_path);

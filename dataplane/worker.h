@@ -106,7 +106,9 @@ struct worker {
 	alignas(64) struct counters counters; // read by anyone
 	// Likewise. Changes that this worker made: only the sum over workers counts sessions.
 	uint32_t sessions_by_state[SESSION_STATES];
-	bool stop;        // written by control, read by the worker, relaxed
+	bool stop;             // written by control, read by the worker, relaxed
+	uint32_t resumes_left; // of this second's share
+	uint64_t resumes_second;
 	bool announced;   // own addresses to the neighbours
 	uint64_t last_ms; // of now_us, at the last pass
 };
