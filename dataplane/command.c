@@ -11,6 +11,7 @@
 #include "dataplane/opening.h"
 #include "dataplane/reply.h"
 #include "dataplane/worker.h"
+#include "holdfast/errors.h"
 #include "protocol/liveness.h"
 
 enum { WALK_SLOTS = 64 }; // of one pass
@@ -194,6 +195,17 @@ uint32_t command_take(struct worker *worker)
 	return taken;
 }
 
+// The process behind a channel has lost its numbers. A session with no other channel cannot go on:
+// its client hands back what was not acknowledged.
+static void channel_reset(struct worker *worker, uint32_t slot, uint32_t k)
+{
+	session_table_set_backend(worker->sessions, slot, k, DIRECTORY_NONE);
+	if (worker->sessions->hot[slot].channels == 1)
+		closing_want(worker, slot, HOLDFAST_STATE_MISMATCH, SESSION_BROKEN);
+	else
+		errand_event(worker, slot, FRAME_FROM_CLIENT, ERRAND_CHANNEL_RESET);
+}
+
 // What a walk does for one session of the worker.
 static void walk_session(struct worker *worker, const struct worker_walk *walk, uint32_t slot)
 {
@@ -220,7 +232,7 @@ static void walk_session(struct worker *worker, const struct worker_walk *walk, 
 			forward_replay_up(worker, slot, k);
 			errand_event(worker, slot, FRAME_FROM_CLIENT, ERRAND_CHANNEL_UP);
 		} else {
-			errand_event(worker, slot, FRAME_FROM_CLIENT, ERRAND_CHANNEL_RESET);
+			channel_reset(worker, slot, k);
 		}
 	}
 }

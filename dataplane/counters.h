@@ -86,15 +86,12 @@
 	X(beyond_window, "above the window")                                                       \
 	X(detached, "for a client that is away, and not to be kept")                               \
 	X(no_backend, "the channel has no backend to go to")                                       \
-	X(channel_reset, "channel stopped by a reset")                                             \
 	X(nak_limited, "NAK sooner than 5 ms after the last")                                      \
 	X(hello_malformed, "HELLO or CONFIRM that fits no attempt")                                \
 	X(no_lane, "for a backend that this worker has no lane to")                                \
 	X(opening_stale, "OPEN_ACK that fits no attempt")                                          \
-	X(unknown_limited, "UNKNOWN not sent: rate limit")                                         \
 	X(ring_full, "hand-over ring full")                                                        \
 	X(control_full, "mailbox to the control thread full")                                      \
-	X(attempts_full, "no room for one more attempt")                                           \
 	X(no_buffer, "no packet buffer left")                                                      \
 	X(transmit_full, "transmit queue full")                                                    \
 	X(link_down, "port is down")                                                               \
