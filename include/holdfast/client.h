@@ -50,12 +50,12 @@ enum holdfast_client_state {
 };
 
 enum holdfast_client_event_kind {
-	HOLDFAST_CLIENT_EVENT_CONNECTED,    // `resumed`, `gap_ms`
-	HOLDFAST_CLIENT_EVENT_DISCONNECTED, // `reason`; attempts begin
-	HOLDFAST_CLIENT_EVENT_REFUSED,      // an attempt was refused with `code`; it goes on
-	HOLDFAST_CLIENT_EVENT_EXHAUSTED,    // the reconnect budget is used up; it goes on, slowly
-	HOLDFAST_CLIENT_EVENT_LOST,         // the session cannot go on: `code`. What was not
-				    // acknowledged has been handed back
+	HOLDFAST_CLIENT_EVENT_CONNECTED,     // `resumed`, `gap_ms`
+	HOLDFAST_CLIENT_EVENT_DISCONNECTED,  // `reason`; attempts begin
+	HOLDFAST_CLIENT_EVENT_REFUSED,       // an attempt was refused with `code`; it goes on
+	HOLDFAST_CLIENT_EVENT_EXHAUSTED,     // the reconnect budget is used up; it goes on, slowly
+	HOLDFAST_CLIENT_EVENT_LOST,          // the session cannot go on: `code`. What was not
+					     // acknowledged has been handed back
 	HOLDFAST_CLIENT_EVENT_RENEWED,       // after LOST: a new session begins
 	HOLDFAST_CLIENT_EVENT_CHANNEL_DOWN,  // the backend of `channel` is away
 	HOLDFAST_CLIENT_EVENT_CHANNEL_UP,    // it is back

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The backend's link to one gateway, and its lanes.
+#include <errno.h>
+#include <string.h>
+
+#include "endpoint/backend_state.h"
+
+enum { OUTGOING_BYTES = 64 * 1024 };
+
+static const struct sockets_io *io_of(const struct backend_link *link)
+{
+	return &link->backend->io;
+}
+
+static void tell(struct backend_link *link, enum holdfast_link_event_kind kind, uint16_t code,
+		 const char *reason)
+{
+	struct holdfast_backend *backend = link->backend;
+	struct holdfast_link_event event = {.kind = kind,
+					    .gateway = link->index,
+					    .code = code,
+					    .reason = reason,
+					    .workers = link->workers};
+
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++)
+		event.lanes += link->lanes[i].state == LANE_LIVE;
+	if (backend->options.on_link != NULL)
+		backend->options.on_link(backend->options.context, backend, &event);
+}
+
+void backend_say(struct backend_link *link, uint32_t lane, const struct frame *header,
+		 const uint8_t *body, uint32_t body_bytes)
+{
+	struct backend_lane *over = &link->lanes[lane];
+	uint8_t *bytes;
+
+	if (over->state == LANE_FREE)
+		return;
+	bytes = outgoing_place(&over->outgoing, io_of(link), over->socket,
+			       WIRE_HEADER_BYTES + body_bytes);
+	if (bytes == NULL)
+		return;
+	frame_encode_header(header, bytes);
+	if (body_bytes > 0)
+		memcpy(bytes + WIRE_HEADER_BYTES, body, body_bytes);
+	outgoing_add(&over->outgoing, WIRE_HEADER_BYTES + body_bytes);
+}
+
+static void lane_close(struct backend_link *link, struct backend_lane *lane)
+{
+	if (lane->state == LANE_FREE)
+		return;
+	greeting_end(&lane->greeting);
+	outgoing_flush(&lane->outgoing, io_of(link), lane->socket);
+	outgoing_fini(&lane->outgoing);
+	io_of(link)->ops->close(link->backend->io.sockets, lane->socket);
+	lane->state = LANE_FREE;
+}
+
+static void lanes_close(struct backend_link *link)
+{
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++)
+		lane_close(link, &link->lanes[i]);
+}
+
+static void back_off(struct backend_link *link, uint64_t delay_us)
+{
+	lanes_close(link);
+	link->state = LINK_BACKING_OFF;
+	link->attempt_us = link->backend->now_us + delay_us;
+	link->lanes_told = false;
+}
+
+static void again(struct backend_link *link)
+{
+	const bool exhausted = reconnect_exhausted(&link->reconnect, link->backend->now_us);
+
+	back_off(link, reconnect_delay_us(&link->reconnect, link->backend->now_us,
+					  sockets_random32(io_of(link))));
+	if (exhausted)
+		tell(link, HOLDFAST_LINK_EVENT_EXHAUSTED, 0, "no answer");
+}
+
+static void lost(struct backend_link *link, const char *reason)
+{
+	const bool was = link->state == LINK_REGISTERED;
+
+	again(link);
+	if (!was)
+		return;
+	backend_sessions_detach(link);
+	tell(link, HOLDFAST_LINK_EVENT_LOST, 0, reason);
+}
+
+// Opens a socket and says HELLO with the next lane number. Returns 0 or -errno.
+static int lane_open(struct backend_link *link, struct backend_lane *lane)
+{
+	struct holdfast_backend *backend = link->backend;
+	struct handshake block = {
+	    .epoch = link->epoch, .role = WIRE_ROLE_BACKEND, .lane = link->last_number};
+	const struct options options = {
+	    .present = OPTIONS_SERVICE | OPTIONS_BACKEND | OPTIONS_INSTANCE | OPTIONS_CAPACITY |
+		       OPTIONS_AGENT,
+	    .service = options_text(backend->service),
+	    .backend = options_text(backend->name),
+	    .instance = backend->instance,
+	    .capacity = backend->options.capacity,
+	    .agent = options_text("libholdfast/0.1.0"),
+	};
+	int rc;
+
+	memcpy(block.session, link->id, sizeof(block.session));
+	rc = backend->io.ops->open(backend->io.sockets, &link->gateway, &backend->local);
+	if (rc < 0)
+		return rc;
+	*lane = (struct backend_lane){.socket = rc, .number = link->last_number};
+	rc = outgoing_init(&lane->outgoing, OUTGOING_BYTES);
+	if (rc == 0)
+		rc = greeting_begin(&lane->greeting, &block, link->handle != 0, &options,
+				    backend->options.frame_max, backend->now_us);
+	if (rc != 0) {
+		backend->io.ops->close(backend->io.sockets, lane->socket);
+		return rc;
+	}
+	link->last_number++;
+	lane->state = LANE_OPENING;
+	lane->heard_us = backend->now_us;
+	lane->give_up_us = backend->now_us + reconnect_timeout_us(&link->reconnect);
+	return 0;
+}
+
+// Registers, with the next epoch.
+static void attempt(struct backend_link *link)
+{
+	reconnect_begin(&link->reconnect, link->backend->now_us);
+	link->epoch++;
+	link->last_number = 0;
+	link->tries = 0;
+	link->workers = 0;
+	if (lane_open(link, &link->lanes[0]) != 0) {
+		reconnect_refund(&link->reconnect);
+		back_off(link, reconnect_local_us(sockets_random32(io_of(link))));
+		return;
+	}
+	link->state = LINK_REGISTERING;
+}
+
+void backend_link_start(struct backend_link *link)
+{
+	io_of(link)->ops->random(link->backend->io.sockets, link->id, sizeof(link->id));
+	link->state = LINK_BACKING_OFF;
+}
+
+static bool worker_served(const struct backend_link *link, uint32_t worker)
+{
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
+		if (link->lanes[i].state == LANE_LIVE && link->lanes[i].worker == worker)
+			return true;
+	}
+	return false;
+}
+
+static bool all_served(const struct backend_link *link)
+{
+	for (uint32_t worker = 0; worker < link->workers; worker++) {
+		if (!worker_served(link, worker))
+			return false;
+	}
+	return true;
+}
+
+// One more lane where a worker has none, as long as tries are left and none is being opened.
+static void lanes_extend(struct backend_link *link)
+{
+	struct backend_lane *free_lane = NULL;
+
+	if (link->state != LINK_REGISTERED || link->lanes_told)
+		return;
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
+		if (link->lanes[i].state == LANE_OPENING)
+			return;
+		if (link->lanes[i].state == LANE_FREE && free_lane == NULL)
+			free_lane = &link->lanes[i];
+	}
+	if (!all_served(link) && free_lane != NULL &&
+	    link->tries < BACKEND_LANE_TRIES * link->workers && lane_open(link, free_lane) == 0) {
+		link->tries++;
+		return;
+	}
+	link->lanes_told = true;
+	tell(link, HOLDFAST_LINK_EVENT_LANES, 0, "");
+}
+
+static void welcome_take(struct backend_link *link, struct backend_lane *lane,
+			 const struct options *options)
+{
+	const uint32_t interval_ms = options->heartbeat_ms != 0 ? options->heartbeat_ms : 2000;
+
+	lane->worker = options->worker;
+	link->workers = options->workers != 0 ? options->workers : 1;
+	link->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : 10000;
+	link->grace_ms = options->grace_ms;
+	link->silence_us = ((uint64_t)link->timeout_ms + interval_ms) * 1000;
+	link->window = options->window != 0 ? options->window : WIRE_WINDOW_DEFAULT;
+	link->frame_max = options->frame_max != 0 ? options->frame_max : WIRE_FRAME_MAX_DEFAULT;
+	link->handle = lane->greeting.handle;
+	// A further lane on a worker that has one is of no use: not confirmed, it is forgotten.
+	if (link->state == LINK_REGISTERED && worker_served(link, lane->worker))
+		lane_close(link, lane);
+}
+
+static void reject_take(struct backend_link *link, const struct frame_reject *reject)
+{
+	const char *reason = holdfast_code_text(reject->code);
+
+	switch (holdfast_code_policy(reject->code)) {
+	case HOLDFAST_GO_ON:
+		if (reject->epoch_standing > link->epoch)
+			link->epoch = reject->epoch_standing;
+		again(link);
+		break;
+	case HOLDFAST_GO_ON_SLOW:
+		back_off(link, reconnect_refused_us(&link->reconnect, reject->retry_after_ms,
+						    sockets_random32(io_of(link))));
+		break;
+	case HOLDFAST_NEW_SESSION:
+		link->handle = 0;
+		io_of(link)->ops->random(link->backend->io.sockets, link->id, sizeof(link->id));
+		link->epoch = 0;
+		again(link);
+		break;
+	default:
+		lanes_close(link);
+		link->state = LINK_STOPPED;
+		tell(link, HOLDFAST_LINK_EVENT_STOPPED, reject->code, reason);
+		return;
+	}
+	tell(link, HOLDFAST_LINK_EVENT_REFUSED, reject->code, reason);
+}
+
+static void lane_confirmed(struct backend_link *link, struct backend_lane *lane)
+{
+	greeting_end(&lane->greeting);
+	lane->state = LANE_LIVE;
+	reconnect_confirm(&link->reconnect, link->backend->now_us);
+	if (link->state == LINK_REGISTERED)
+		return;
+	link->state = LINK_REGISTERED;
+	link->backend->stats.registrations++;
+	tell(link, HOLDFAST_LINK_EVENT_REGISTERED, 0, "");
+}
+
+static void link_frame(struct backend_link *link, uint32_t index, const struct frame *frame)
+{
+	const struct frame heartbeat = {
+	    .type = WIRE_HEARTBEAT_ACK, .aux = frame->aux, .handle = link->handle};
+	const struct frame event = {
+	    .type = WIRE_EVENT_ACK, .aux = frame->aux, .handle = link->handle};
+	const struct frame close = {.type = WIRE_CLOSE_ACK, .handle = link->handle};
+
+	if (frame->type == WIRE_HEARTBEAT) {
+		link->backend->stats.counters.heartbeats++;
+		backend_say(link, index, &heartbeat, frame->body, frame->body_bytes);
+	} else if (frame->type == WIRE_EVENT) {
+		backend_say(link, index, &event, NULL, 0);
+	} else if (frame->type == WIRE_CLOSE) {
+		backend_say(link, index, &close, NULL, 0);
+		lost(link, "the gateway closed the link");
+	} else if (frame->type == WIRE_UNKNOWN) {
+		lost(link, "the gateway has forgotten this backend");
+	}
+}
+
+void backend_link_frame(struct backend_link *link, uint32_t index, const struct frame *frame)
+{
+	struct backend_lane *lane = &link->lanes[index];
+	struct handshake welcome;
+	struct frame_reject reject;
+	struct options options;
+
+	switch (greeting_receive(&lane->greeting, frame, &welcome, &reject, &options,
+				 link->backend->now_us)) {
+	case GREETING_WELCOMED:
+		welcome_take(link, lane, &options);
+		return;
+	case GREETING_REJECTED:
+		if (link->state == LINK_REGISTERED)
+			lane_close(link, lane); // a further lane: the link stands without it
+		else
+			reject_take(link, &reject);
+		return;
+	case GREETING_RETRIED:
+		return;
+	case GREETING_IGNORED:
+		break;
+	}
+	if (lane->state == LANE_OPENING && greeting_confirmed_by(&lane->greeting, frame))
+		lane_confirmed(link, lane);
+	if (lane->state != LANE_LIVE || frame->handle != link->handle)
+		return;
+	lane->heard_us = link->backend->now_us;
+	link_frame(link, index, frame);
+}
+
+static void lane_poll(struct backend_link *link, struct backend_lane *lane)
+{
+	const uint64_t now = link->backend->now_us;
+
+	if (lane->outgoing.full)
+		outgoing_retry(&lane->outgoing, io_of(link), lane->socket);
+	if (lane->outgoing.trouble != 0 ||
+	    (lane->state == LANE_OPENING && now >= lane->give_up_us) ||
+	    (lane->state == LANE_LIVE && now - lane->heard_us >= link->silence_us)) {
+		lane_close(link, lane);
+		link->lanes_told = false;
+		return;
+	}
+	while (greeting_due_us(&lane->greeting) <= now) {
+		const uint32_t room = link->backend->options.frame_max;
+		uint8_t *bytes = outgoing_place(&lane->outgoing, io_of(link), lane->socket, room);
+		const uint32_t len =
+		    bytes != NULL ? greeting_transmit(&lane->greeting, bytes, room, now) : 0;
+
+		if (len == 0)
+			return;
+		outgoing_add(&lane->outgoing, len);
+	}
+}
+
+static uint32_t lanes_used(const struct backend_link *link)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++)
+		used += link->lanes[i].state != LANE_FREE;
+	return used;
+}
+
+void backend_link_poll(struct backend_link *link)
+{
+	if (link->state == LINK_BACKING_OFF && link->backend->now_us >= link->attempt_us &&
+	    !link->backend->closing)
+		attempt(link);
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
+		if (link->lanes[i].state != LANE_FREE)
+			lane_poll(link, &link->lanes[i]);
+	}
+	if (link->state == LINK_REGISTERING && lanes_used(link) == 0) {
+		reconnect_time_out(&link->reconnect);
+		again(link);
+	} else if (link->state == LINK_REGISTERED && lanes_used(link) == 0) {
+		lost(link, "the gateway was silent");
+	}
+	lanes_extend(link);
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
+		if (link->lanes[i].state != LANE_FREE)
+			outgoing_flush(&link->lanes[i].outgoing, io_of(link),
+				       link->lanes[i].socket);
+	}
+}
+
+void backend_link_close(struct backend_link *link)
+{
+	const struct frame header = {.type = WIRE_CLOSE, .handle = link->handle};
+	const struct frame_close close = {.code = HOLDFAST_NORMAL};
+	uint8_t body[WIRE_CLOSE_BODY_BYTES];
+
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX && link->state == LINK_REGISTERED; i++) {
+		if (link->lanes[i].state == LANE_LIVE) {
+			backend_say(link, i, &header, body, frame_encode_close(&close, body));
+			break;
+		}
+	}
+	lanes_close(link);
+	link->state = LINK_STOPPED;
+}
+
+static uint64_t sooner(uint64_t left, uint64_t right)
+{
+	return left < right ? left : right;
+}
+
+uint64_t backend_link_due_us(const struct backend_link *link)
+{
+	uint64_t due = link->state == LINK_BACKING_OFF ? link->attempt_us : HEAP_NEVER;
+
+	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
+		const struct backend_lane *lane = &link->lanes[i];
+
+		if (lane->state == LANE_OPENING)
+			due =
+			    sooner(due, sooner(lane->give_up_us, greeting_due_us(&lane->greeting)));
+		else if (lane->state == LANE_LIVE)
+			due = sooner(due, lane->heard_us + link->silence_us);
+	}
+	return due;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the backend's files share.
+//
+// Invariants:
+//  B1  A link has one session id and one instance; its lanes have the same epoch. A new epoch ends
+//      the lanes of the old one.
+//  B2  A session is found by link and handle, and by its id and channel; it is in both tables from
+//      its OPEN until it is freed. Its epoch only grows (F2).
+//  B3  A session has one place in the heap of deadlines; room for it was made before it was added.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "endpoint/greeting.h"
+#include "endpoint/heap.h"
+#include "endpoint/id_table.h"
+#include "endpoint/outgoing.h"
+#include "endpoint/pool.h"
+#include "endpoint/reconnect.h"
+#include "endpoint/sockets.h"
+#include "endpoint/stream.h"
+#include "holdfast/backend.h"
+
+enum {
+	BACKEND_LANES_MAX = 16,
+	BACKEND_LANE_TRIES = 8, // for each worker
+	BACKEND_REPEAT_US = 200000,
+	BACKEND_CLOSE_US = 1000000,
+	BACKEND_UNKNOWN_US = 100000, // between UNKNOWNs, in all
+};
+
+enum lane_state { LANE_FREE, LANE_OPENING, LANE_LIVE };
+
+struct backend_lane {
+	enum lane_state state;
+	int socket;
+	uint16_t number;
+	uint32_t worker;
+	struct outgoing outgoing;
+	struct greeting greeting;
+	uint64_t heard_us;
+	uint64_t give_up_us;
+};
+
+enum link_state { LINK_BACKING_OFF, LINK_REGISTERING, LINK_REGISTERED, LINK_STOPPED };
+
+struct backend_link {
+	struct holdfast_backend *backend;
+	struct peer_address gateway;
+	uint32_t index;
+	enum link_state state;
+	uint8_t id[WIRE_SESSION_ID_BYTES];
+	uint32_t epoch;
+	uint64_t handle;
+	uint32_t workers; // of the gateway, 0: not known
+	uint32_t tries;   // lanes opened since the link was registered
+	uint16_t last_number;
+	uint32_t timeout_ms, grace_ms;
+	uint64_t silence_us;
+	uint32_t window, frame_max;
+	uint64_t attempt_us; // BACKING_OFF
+	uint32_t stale;
+	bool lanes_told;
+	struct reconnect reconnect;
+	struct backend_lane lanes[BACKEND_LANES_MAX];
+};
+
+struct holdfast_session {
+	struct heap_node timer;
+	struct holdfast_backend *backend;
+	struct backend_link *link;
+	uint32_t lane; // on which it was last heard
+	uint8_t id[WIRE_SESSION_ID_BYTES];
+	uint8_t channel;
+	uint64_t handle;
+	uint32_t epoch;
+	uint16_t event;             // last one acted on
+	struct frame_triple answer; // of the OPEN that stands
+	struct stream *stream;
+	uint32_t timeout_ms, grace_ms;
+	uint64_t expire_us; // while detached
+	bool detached;
+	bool held;  // on_message said no
+	bool above; // the soft mark
+	bool ending, close_said;
+	uint16_t end_code;
+	uint64_t flush_until_us, close_until_us, close_us;
+	void *context;
+	char client[WIRE_CLIENT_LABEL_MAX + 1];
+	uint32_t meta_bytes;
+	uint8_t meta[WIRE_META_MAX];
+};
+
+struct holdfast_backend {
+	struct holdfast_backend_options options;
+	char service[WIRE_NAME_MAX + 1];
+	char name[WIRE_NAME_MAX + 1];
+	struct peer_address local;
+	uint64_t instance;
+	uint64_t secret[2];
+	struct sockets sockets;
+	struct sockets_io io;
+	struct pool pool;
+	struct heap timers;
+	struct id_table by_handle, by_id;
+	uint32_t sessions_count;
+	uint32_t links_count;
+	struct backend_link links[HOLDFAST_GATEWAYS_MAX];
+	uint64_t now_us;
+	uint64_t unknown_us;
+	bool closing, closed;
+	uint64_t close_until_us;
+	struct holdfast_backend_stats stats;
+};
+
+// ---- links (backend_link.c)
+void backend_link_start(struct backend_link *link);
+void backend_link_poll(struct backend_link *link);
+void backend_link_close(struct backend_link *link);
+uint64_t backend_link_due_us(const struct backend_link *link);
+// Takes a frame of the link itself; lane is where it came in.
+void backend_link_frame(struct backend_link *link, uint32_t lane, const struct frame *frame);
+// Sends over a lane; what finds no room is lost like any packet.
+void backend_say(struct backend_link *link, uint32_t lane, const struct frame *header,
+		 const uint8_t *body, uint32_t body_bytes);
+
+// ---- sessions (backend_session.c)
+struct holdfast_session *backend_session_find(struct backend_link *link, uint64_t handle);
+void backend_session_open(struct backend_link *link, uint32_t lane, const struct frame *frame);
+void backend_session_frame(struct holdfast_session *session, uint32_t lane,
+			   const struct frame *frame);
+// Delivers, sends, sets the next deadline.
+void backend_session_run(struct holdfast_session *session);
+void backend_session_free(struct holdfast_session *session);
+// All sessions of a link lose their peer for now.
+void backend_sessions_detach(struct backend_link *link);
