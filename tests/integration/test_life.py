@@ -1,0 +1,153 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Real programs on real sockets keep their sessions when the network does not.
+
+Each test_* function is one behaviour in a world of its own. usage: test_life.py BUILD_FOLDER NAME
+"""
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from world import CLIENT_A, CLIENT_B, World, wait  # noqa: E402
+
+
+def good(verdict):
+    assert verdict["good"], verdict
+    assert verdict["lost"] == verdict["doubled"] == verdict["damaged"] == 0, verdict
+    assert verdict["delivered"] == verdict["sent"] > 0, verdict
+    return verdict
+
+
+def connected(world, count):
+    return lambda: world.call("stats.get")["gauges"]["sessions_connected"] == count
+
+
+def test_echo(build):
+    with World(build) as world:
+        verdict = good(world.verdict(world.load("--sessions", 50, "--messages", 200, "--rate", 100)))
+        assert verdict["resumes"] == 0, verdict
+        world.quiet()
+
+
+def test_large_messages(build):
+    with World(build) as world:
+        good(world.verdict(world.load("--sessions", 5, "--messages", 40, "--rate", 20,
+                                      "--size", 65536)))
+        world.quiet()
+
+
+def test_link_pulled(build):
+    with World(build, timeout_ms=2000) as world:
+        load = world.load("--sessions", 100, "--duration", 14, "--rate", 10)
+        wait(connected(world, 100), 10, "all are connected")
+        world.link("a", "down")
+        wait(lambda: world.call("stats.get")["gauges"]["sessions_detached"] == 100, 8, "detached")
+        world.link("a", "up")
+        wait(connected(world, 100), 15, "all are back")
+        verdict = good(world.verdict(load))
+        assert verdict["resumes"] >= 100, verdict
+        world.quiet()
+
+
+def test_address_change(build):
+    with World(build) as world:
+        load = world.load("--sessions", 100, "--duration", 8, "--rate", 20,
+                          bind=(CLIENT_A, CLIENT_B))
+        wait(connected(world, 100), 10, "all are connected")
+        load.send_signal(signal.SIGUSR1)
+        wait(lambda: all(CLIENT_B in session["path"] for session in
+                         world.call("session.list", limit=200)["sessions"]), 5, "all moved to B")
+        verdict = good(world.verdict(load))
+        assert verdict["resumes"] >= 100, verdict
+        world.quiet()
+
+
+def test_stop_and_continue(build):
+    with World(build, timeout_ms=2000) as world:
+        load = world.load("--sessions", 50, "--duration", 10, "--rate", 20)
+        wait(connected(world, 50), 10, "all are connected")
+        load.send_signal(signal.SIGSTOP)
+        wait(lambda: world.call("stats.get")["gauges"]["sessions_detached"] == 50, 8, "detached")
+        load.send_signal(signal.SIGCONT)
+        good(world.verdict(load))
+        world.quiet()
+
+
+def test_evict(build):
+    with World(build) as world:
+        load = world.load("--sessions", 10, "--duration", 5, "--rate", 20)
+        wait(connected(world, 10), 10, "all are connected")
+        victim = world.call("session.list")["sessions"][0]["session"]
+        told = world.control("session", "evict", victim, "test")
+        assert told.returncode == 0, told
+        verdict = world.verdict(load)
+        assert verdict["good"] and verdict["evicted"] == 1, verdict
+        assert (verdict["delivered"] + verdict["handed_back"] + verdict["unanswered"] ==
+                verdict["sent"]), verdict
+        world.quiet()
+
+
+def test_gateway_killed_and_started_again(build):
+    with World(build, timeout_ms=2000) as world:
+        load = world.load("--sessions", 50, "--duration", 16, "--rate", 20)
+        wait(connected(world, 50), 10, "all are connected")
+        world.gateway.kill()
+        world.gateway.wait()
+        world.start_gateway()
+        wait(connected(world, 50), 14, "all have new sessions")
+        verdict = world.verdict(load)
+        assert verdict["good"] and verdict["renewed"] == 50, verdict
+        assert (verdict["delivered"] + verdict["handed_back"] + verdict["unanswered"] ==
+                verdict["sent"]), f"something is silent: {verdict}"
+
+
+def test_lossy_link(build):
+    with World(build, loss=(5, 2, 10, 7)) as world:
+        load = world.load("--sessions", 100, "--messages", 300, "--rate", 15, "--move-every", 1000,
+                          bind=(CLIENT_A, CLIENT_B))
+        verdict = good(world.verdict(load, 240))
+        assert verdict["sent"] == 100 * 300, verdict
+        assert verdict["resumes"] > 5, verdict
+        world.quiet()
+
+
+def test_drain(build):
+    with World(build) as world:
+        load = world.load("--sessions", 20, "--duration", 4, "--rate", 20, "--no-renew")
+        wait(connected(world, 20), 10, "all are connected")
+        good(world.verdict(load))
+        world.gateway.terminate()
+        assert world.gateway.wait(15) == 0
+
+
+def test_unknown_service(build):
+    with World(build) as world:
+        load = world.load("--sessions", 2, "--duration", 2, "--service", "nope")
+        verdict = world.verdict(load)
+        assert verdict["failed"] == 2 and load.returncode == 1, verdict
+
+
+def test_backend_stopped_and_continued(build):
+    with World(build) as world:
+        load = world.load("--sessions", 20, "--duration", 8, "--rate", 20)
+        wait(connected(world, 20), 10, "all are connected")
+        world.backend.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        world.backend.send_signal(signal.SIGCONT)
+        good(world.verdict(load))
+        world.quiet()
+
+
+def main():
+    if os.geteuid() != 0:
+        print("skipped: network namespaces need root")
+        return 77
+    globals()["test_" + sys.argv[2]](sys.argv[1])
+    print("ok", sys.argv[2])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
