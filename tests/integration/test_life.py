@@ -91,12 +91,12 @@ def test_evict(build):
 
 def test_gateway_killed_and_started_again(build):
     with World(build, timeout_ms=2000) as world:
-        load = world.load("--sessions", 50, "--duration", 16, "--rate", 20)
+        load = world.load("--sessions", 50, "--duration", 28, "--rate", 20)
         wait(connected(world, 50), 10, "all are connected")
         world.gateway.kill()
         world.gateway.wait()
         world.start_gateway()
-        wait(connected(world, 50), 14, "all have new sessions")
+        wait(connected(world, 50), 24, "all have new sessions")
         verdict = world.verdict(load)
         assert verdict["good"] and verdict["renewed"] == 50, verdict
         assert (verdict["delivered"] + verdict["handed_back"] + verdict["unanswered"] ==
