@@ -4,8 +4,10 @@
 
 Each test_* function is one behaviour in a world of its own. usage: test_life.py BUILD_FOLDER NAME
 """
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -35,6 +37,17 @@ def test_large_messages(build):
     with World(build) as world:
         good(world.verdict(world.load("--sessions", 5, "--messages", 40, "--rate", 20,
                                       "--size", 65536)))
+        world.quiet()
+
+
+def test_ping(build):
+    with World(build) as world:
+        ping = world.start("c", world.program("holdfast-ping"), "--gateway", "192.0.2.10", "--count",
+                           "20", "--interval", "20", "--json", stdout=subprocess.PIPE, text=True)
+        out, _ = ping.communicate(timeout=30)
+        told = json.loads(out)
+        assert ping.returncode == 0 and told["sent"] == told["received"] == 20, told
+        assert 0 < told["min_ms"] <= told["p50_ms"] <= told["max_ms"], told
         world.quiet()
 
 
