@@ -142,6 +142,18 @@ static void unknown_say(struct backend_link *link, uint32_t lane, const struct f
 	backend_say(link, lane, &header, NULL, 0);
 }
 
+// The gateway does not know a session. If it has started anew it does not know the link either: an
+// ACK under the link's handle makes it say so at once.
+static void link_ask(struct backend_link *link, uint32_t lane)
+{
+	const struct frame header = {.type = WIRE_ACK, .handle = link->handle};
+
+	if (link->backend->now_us - link->asked_us < BACKEND_ASK_US)
+		return;
+	link->asked_us = link->backend->now_us;
+	backend_say(link, lane, &header, NULL, 0);
+}
+
 static void frame_take(struct backend_link *link, uint32_t lane, const uint8_t *bytes, uint32_t len)
 {
 	struct holdfast_backend *backend = link->backend;
@@ -159,7 +171,10 @@ static void frame_take(struct backend_link *link, uint32_t lane, const uint8_t *
 		if (link->lanes[lane].state != LANE_LIVE || frame.handle == link->handle)
 			return;
 	}
-	link->lanes[lane].heard_us = backend->now_us;
+	if (frame.type == WIRE_UNKNOWN)
+		link_ask(link, lane);
+	else
+		link->lanes[lane].heard_us = backend->now_us;
 	if (frame.type == WIRE_OPEN) {
 		backend_session_open(link, lane, &frame);
 		return;

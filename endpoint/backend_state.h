@@ -28,6 +28,7 @@ enum {
 	BACKEND_REPEAT_US = 200000,
 	BACKEND_CLOSE_US = 1000000,
 	BACKEND_UNKNOWN_US = 100000, // between UNKNOWNs, in all
+	BACKEND_ASK_US = 500000,     // between questions whether the link still stands
 };
 
 enum lane_state { LANE_FREE, LANE_OPENING, LANE_LIVE };
@@ -60,6 +61,7 @@ struct backend_link {
 	uint64_t silence_us;
 	uint32_t window, frame_max;
 	uint64_t attempt_us; // BACKING_OFF
+	uint64_t asked_us;   // whether the link still stands
 	uint32_t stale;
 	bool lanes_told;
 	struct reconnect reconnect;
