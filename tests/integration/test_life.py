@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -150,6 +151,40 @@ def test_backend_stopped_and_continued(build):
         time.sleep(2)
         world.backend.send_signal(signal.SIGCONT)
         good(world.verdict(load))
+        world.quiet()
+
+
+def test_bad_configuration(build):
+    sound = ("[gateway]\ncontrol = {folder}/control.sock\n[port p0]\n"
+             "device = net_af_packet0,iface=nosuch0\naddresses = 192.0.2.10/24\n"
+             "[service echo]\nbackends = *\n")
+    cases = (("[gateway]\nworker = 2\n", ':2: [gateway] has no key "worker"; it has name, workers'),
+             ("[session]\nwindow = 63\n", ":2: window = 63: a whole number from 64 to 4096"),
+             (sound, "[port p0] device = net_af_packet0,iface=nosuch0: DPDK could not make"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "gateway.conf")
+        for text, error in cases:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text.format(folder=folder))
+            told = subprocess.run([os.path.join(build, "control/holdfastd"), "--config", path],
+                                  check=False, capture_output=True, text=True, timeout=60)
+            assert told.returncode == 1, told
+            assert error in told.stderr.splitlines()[-1], told.stderr
+        told = subprocess.run([os.path.join(build, "control/holdfastd"), "--nonsense"],
+                              check=False, capture_output=True, text=True, timeout=60)
+        assert told.returncode == 2, told
+
+
+def test_two_backends_of_one_name(build):
+    with World(build) as world:
+        with open(world.log("second.log"), "w", encoding="utf-8") as log:
+            second = world.start("b", world.program("holdfast-echo"), "--gateway", "192.0.2.10",
+                                 "--name", "b1", stdout=log)
+        wait(lambda: "refused" in open(world.log("second.log"), encoding="utf-8").read(), 10,
+             "the second is refused")
+        assert len(world.call("backend.list")["backends"]) == 1
+        good(world.verdict(world.load("--sessions", 10, "--messages", 50, "--rate", 50)))
+        second.terminate()
         world.quiet()
 
 
