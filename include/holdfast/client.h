@@ -5,6 +5,7 @@
 // not possible the session is lost, says so, and hands back what was not acknowledged. Threads and
 // callbacks: see holdfast/endpoint.h. A first client:
 //
+//	// first-client.c: says hello to the service "echo" and prints the answer
 //	#include <holdfast/client.h>
 //	#include <stdio.h>
 //
