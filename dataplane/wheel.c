@@ -6,6 +6,7 @@
 void wheel_init(struct wheel *wheel, uint32_t now_ms)
 {
 	wheel->now_ms = now_ms / WHEEL_TICK_MS * WHEEL_TICK_MS;
+	wheel->told_ms = now_ms;
 	for (uint32_t i = 0; i < WHEEL_SLOTS; i++)
 		wheel->slots[i].next = wheel->slots[i].previous = &wheel->slots[i];
 }
@@ -27,8 +28,9 @@ void wheel_stop(struct wheel_node *node)
 void wheel_set(struct wheel *wheel, struct wheel_node *node, uint32_t delay_ms)
 {
 	wheel_stop(node);
-	// now_ms may lag by what is left of a tick.
-	node->due_ms = wheel->now_ms + WHEEL_TICK_MS - 1 + delay_ms;
+	// From what was told, for now_ms lags behind it in a run after a stall; by a little more,
+	// for time has passed since.
+	node->due_ms = wheel->told_ms + WHEEL_TICK_MS - 1 + delay_ms;
 
 	// The slot of the tick after it: when that tick has begun the node is due.
 	struct wheel_node *slot = slot_of(wheel, node->due_ms + WHEEL_TICK_MS - 1);
@@ -53,6 +55,7 @@ static struct wheel_node *slot_due(struct wheel_node *slot, uint32_t now_ms)
 
 struct wheel_node *wheel_due(struct wheel *wheel, uint32_t now_ms)
 {
+	wheel->told_ms = now_ms;
 	for (;;) {
 		struct wheel_node *node = slot_due(slot_of(wheel, wheel->now_ms), wheel->now_ms);
 

@@ -21,14 +21,15 @@ struct wheel_node {
 };
 
 struct wheel {
-	uint32_t now_ms; // up to here everything is done
+	uint32_t now_ms;  // up to here everything is done
+	uint32_t told_ms; // by wheel_due(); ahead of now_ms while a run is under way
 	struct wheel_node slots[WHEEL_SLOTS];
 };
 
 void wheel_init(struct wheel *wheel, uint32_t now_ms);
 
-// Sets a timer that is not set, or another time for one that is: due in delay_ms, never early, up
-// to two ticks late.
+// Sets a timer that is not set, or another time for one that is: due in delay_ms from the time that
+// wheel_due() was told last, never early, up to two ticks late.
 void wheel_set(struct wheel *wheel, struct wheel_node *node, uint32_t delay_ms);
 
 // Stops a timer; nothing if it is not set.
