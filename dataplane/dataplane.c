@@ -340,7 +340,8 @@ void dataplane_publish(struct dataplane *dataplane, struct directory *directory)
 	// Pairs with rcu_dereference() in worker_poll().
 	__atomic_store_n(&dataplane->directory, directory, __ATOMIC_RELEASE);
 	if (before == NULL) {
-		workers_launch(dataplane);
+		if (!dataplane->settings.stepped)
+			workers_launch(dataplane);
 		return;
 	}
 	urcu_qsbr_synchronize_rcu();

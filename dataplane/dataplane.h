@@ -57,13 +57,15 @@ struct dataplane_settings {
 	uint64_t replay_bytes; // of the replay cache, in all
 	uint32_t frame_max;    // bytes of UDP payload
 	bool yield_when_idle;  // workers that share a core give it away when they find nothing
+	bool stepped;          // no lcore runs a worker: a test calls worker_poll() itself
 	int eal_argc;          // further EAL arguments, from the command line
 	char **eal_argv;
 };
 
 // Starts EAL, ports, tables and one worker on each of settings->workers lcores; the workers run
-// once a first directory is published. Control is registered with RCU by this call.
-// Takes hugepages where there are some, ordinary memory where there are none (*huge tells).
+// once a first directory is published, unless they are stepped. Control is registered with RCU by
+// this call. Takes hugepages where there are some, ordinary memory where there are none (*huge
+// tells).
 //
 // Returns NULL with errno and one line in error that names the thing and what to do.
 struct dataplane *dataplane_start(const struct dataplane_settings *settings, bool *huge,

@@ -17,9 +17,7 @@ int errand_pool_init(struct errands *errands, uint32_t max)
 	if (errands->pool == NULL)
 		return -ENOMEM;
 	errands->max = max;
-	errands->free = 0;
-	for (uint32_t i = 0; i < max; i++)
-		errands->pool[i].next_free = i + 1 < max ? i + 1 : SESSION_NONE;
+	errands->free = SESSION_NONE;
 	return 0;
 }
 
@@ -36,19 +34,32 @@ static struct errand *errand_of(struct worker *worker, uint32_t slot)
 	return index != SESSION_NONE ? &worker->errands->pool[index] : NULL;
 }
 
+static uint32_t place_take(struct errands *errands)
+{
+	uint32_t place = errands->free;
+
+	if (place != SESSION_NONE)
+		errands->free = errands->pool[place].next_free;
+	else if (errands->fresh < errands->max)
+		place = errands->fresh++;
+	errands->used += place != SESSION_NONE;
+	return place;
+}
+
 // The session's errand, made where it has none. NULL: the pool is empty.
 static struct errand *errand_get(struct worker *worker, uint32_t slot)
 {
-	struct errands *errands = worker->errands;
 	struct errand *errand = errand_of(worker, slot);
 
 	if (errand != NULL)
 		return errand;
-	if (errands->free == SESSION_NONE)
+
+	const uint32_t place = place_take(worker->errands);
+
+	if (place == SESSION_NONE)
 		return NULL;
-	worker->sessions->hot[slot].errand = errands->free;
-	errand = &errands->pool[errands->free];
-	errands->free = errand->next_free;
+	worker->sessions->hot[slot].errand = place;
+	errand = &worker->errands->pool[place];
 	*errand = (struct errand){.slot = slot, .timer = {.kind = TIMER_ERRAND}};
 	return errand;
 }
@@ -63,6 +74,7 @@ void errand_drop(struct worker *worker, uint32_t slot)
 	wheel_stop(&errand->timer);
 	errand->next_free = errands->free;
 	errands->free = (uint32_t)(errand - errands->pool);
+	errands->used--;
 	worker->sessions->hot[slot].errand = SESSION_NONE;
 }
 

@@ -48,10 +48,14 @@ struct errand {
 	uint8_t closes;  // sent so far
 };
 
+// Places from `fresh` on were never used: a pool for every session costs no memory until it is
+// needed.
 struct errands {
 	struct errand *pool;
 	uint32_t max;
-	uint32_t free;
+	uint32_t fresh;
+	uint32_t free; // list of those that came back
+	uint32_t used;
 };
 
 int errand_pool_init(struct errands *errands, uint32_t max);
