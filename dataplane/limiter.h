@@ -22,8 +22,10 @@ static inline bool limiter_pass(struct limiter *limiter, uint64_t key, uint32_t 
 	uint32_t *last_ms =
 	    &limiter->last_ms[key * UINT64_C(0x9e3779b97f4a7c15) >> 52]; // top 12 bits
 
-	if (*last_ms != 0 && now_ms - (*last_ms - 1) < limiter->interval_ms)
+	// Both sides are one more than they mean, so that a pass at the clock's last value before
+	// it wraps, which counts as one at 0, is not in the far past at that value.
+	if (*last_ms != 0 && now_ms - *last_ms + 2 <= limiter->interval_ms)
 		return false;
-	*last_ms = now_ms + 1;
+	*last_ms = now_ms + 1 != 0 ? now_ms + 1 : 1;
 	return true;
 }
