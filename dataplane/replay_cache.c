@@ -157,8 +157,13 @@ static enum replay_result place_find(const struct replay_cache *cache,
 	uint32_t chunk = direction->head;
 
 	*after = direction->tail;
-	if (*after == SESSION_NONE || replay_cache_seq(direction, chunk_at(cache, *after)) < seq)
+	if (*after == SESSION_NONE)
 		return REPLAY_KEPT;
+
+	const uint64_t newest = replay_cache_seq(direction, chunk_at(cache, *after));
+
+	if (newest <= seq)
+		return newest < seq ? REPLAY_KEPT : REPLAY_HAD;
 	*after = SESSION_NONE;
 	for (uint32_t i = 0; i < REPLAY_WALK_MAX; i++) {
 		const uint64_t number = replay_cache_seq(direction, chunk_at(cache, chunk));
