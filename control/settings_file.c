@@ -71,6 +71,8 @@ static int pair_read(void *context, const char *section, const char *name, const
 		return 0;
 	snprintf(kind, sizeof(kind), "%.*s", (int)kind_len, section);
 	title = title != NULL ? title + strspn(title, " ") : "";
+	if (section[0] == '\0')
+		return settings_refuse(reader, "%s: before any [section]", name);
 	if (!settings_key_section(kind))
 		return settings_refuse(reader, "[%s]: no such section", section);
 	if (strcmp(kind, "port") == 0)
@@ -193,7 +195,14 @@ int settings_load(const char *path, struct settings *settings,
 
 	const int line = ini_parse_stream(line_read, &reader, pair_read, &reader);
 
+	const bool unread = ferror(reader.file) != 0;
+	const int reason = errno;
+
 	fclose(reader.file);
+	if (unread) { // a directory, for one
+		snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s", path, strerror(reason));
+		return -reason;
+	}
 	if (reader.message[0] == '\0' && line != 0) {
 		reader.line = line;
 		settings_refuse(&reader, "neither [section], key = value nor a comment");

@@ -189,6 +189,19 @@ static int group_set(const char *path, const char *group)
 	return chown(path, (uid_t)-1, entry->gr_gid) == 0 ? 0 : -errno;
 }
 
+// Makes the last directory of a path, which nobody does on a machine that just started. What stands
+// in the way of that is told by bind().
+static void directory_make(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+	(void)mkdir(folder, 0755);
+}
+
 // Binds and listens. Returns the descriptor, or -errno with a line in error.
 static int listen_at(const struct sockaddr_un *address, const char *group,
 		     char error[static SOCKET_ERROR_BYTES])
@@ -210,13 +223,15 @@ static int listen_at(const struct sockaddr_un *address, const char *group,
 	if (fd < 0)
 		return -errno;
 
+	directory_make(path);
+
 	const mode_t mask = umask(0117);
 
 	rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : -errno;
 	umask(mask);
 	if (rc != 0) {
 		snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: %s%s", path, strerror(-rc),
-			 rc == -ENOENT ? "; make its directory first" : "");
+			 rc == -ENOENT ? "; make the directories above it first" : "");
 		goto fail;
 	}
 	rc = group_set(path, group);

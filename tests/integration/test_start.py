@@ -136,7 +136,7 @@ def test_a_control_path_that_cannot_be(operator):
     for control, text in ((operator.path("folder"), "a file that is no socket stands there"),
                           (operator.path("file"), "a file that is no socket stands there"),
                           (operator.path("file/control.sock"), "Not a directory"),
-                          (operator.path("no/such/control.sock"), "make its directory first"),
+                          (operator.path("no/such/control.sock"), "make the directories above it first"),
                           ("/proc/holdfast.sock", "control socket /proc/holdfast.sock: ")):
         operator.fails("--config", operator.config(control=control), text=text)
     assert read(operator.path("file")) == "precious"
