@@ -28,7 +28,7 @@ def header_example(text):
 def programs(tree):
     """Name -> source of each C program that the documentation shows."""
     found = {}
-    for path in ("README.md",):
+    for path in ("README.md", "docs/first-steps.md"):
         for body in blocks(read(tree, path), "c"):
             name = re.match(r"// ([a-z-]+)\.c\b", body)
             assert name, f"{path}: a program does not begin with its name: {body[:40]!r}"
