@@ -86,7 +86,7 @@ Test(settings, each_error_says_where_and_what)
 	    {"[store]\nurl = redis://127.0.0.1\n", "FILE:2: url: sessions are kept in memory"},
 	    {"[service s]\nlost = rebind\n", "FILE:2: lost = rebind is not in this build"},
 	    {"[backend]\nfrom = 10.0.0.0\n", "FILE:2: from: 10.0.0.0: a prefix is wanted"},
-	    {"workers = 2\n", "FILE:1: []: no such section"},
+	    {"workers = 2\n", "FILE:1: workers: before any [section]"},
 	    {"[gateway]\nnonsense\n", "FILE:2: neither [section], key = value nor a comment"},
 	    {"[gateway]\nname = x\n", "FILE: no [port NAME]"},
 	    {"[port p]\ndevice = x\n", "FILE: [port p]: addresses is missing"},
