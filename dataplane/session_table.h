@@ -42,7 +42,7 @@ struct session_table {
 };
 
 // Creates a table for capacity sessions, of which sides_max can have more than one channel.
-// Returns NULL with errno ENOMEM or EINVAL.
+// Returns NULL with errno ENOMEM.
 struct session_table *session_table_create(uint32_t capacity, uint32_t workers, uint32_t sides_max);
 
 // No worker runs any more and all grace periods are over.

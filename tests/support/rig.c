@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <criterion/criterion.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -48,10 +47,10 @@ struct directory *rig_directory(const struct rig *rig)
 	const struct directory *standing = rig->dataplane->directory;
 	struct directory *directory = malloc(sizeof(*directory));
 
-	cr_assert_not_null(directory);
+	RIG_CHECK(directory != NULL, "out of memory");
 	*directory = *standing;
 	directory->backends = malloc(DIRECTORY_BACKENDS_MAX * sizeof(*directory->backends));
-	cr_assert_not_null(directory->backends);
+	RIG_CHECK(directory->backends != NULL, "out of memory");
 	memcpy(directory->backends, standing->backends,
 	       DIRECTORY_BACKENDS_MAX * sizeof(*directory->backends));
 	return directory;
@@ -81,9 +80,9 @@ static void directory_first(struct rig *rig)
 {
 	struct directory *directory = calloc(1, sizeof(*directory));
 
-	cr_assert_not_null(directory);
+	RIG_CHECK(directory != NULL, "out of memory");
 	directory->backends = calloc(DIRECTORY_BACKENDS_MAX, sizeof(*directory->backends));
-	cr_assert_not_null(directory->backends);
+	RIG_CHECK(directory->backends != NULL, "out of memory");
 	directory->cookie_keys[0][0] = directory->cookie_keys[1][0] = 0x5eed;
 	directory->window = rig->settings.window;
 	directory->frame_max = WIRE_FRAME_MAX_DEFAULT;
@@ -140,17 +139,17 @@ void rig_start(struct rig *rig, const struct rig_settings *wanted)
 		rig->settings.replay_session_bytes = SESSION_BYTES;
 	settings_fill(&rig->settings, &settings);
 	rig->dataplane = dataplane_start(&settings, &huge, error);
-	cr_assert_not_null(rig->dataplane, "%s", error);
+	RIG_CHECK(rig->dataplane != NULL, "%s", error);
 	urcu_qsbr_set_thread_call_rcu_data(rig->dataplane->reclaimer);
 	for (uint32_t i = 0; i < rig->settings.workers; i++) {
 		snprintf(name, sizeof(name), "ETH_RXTX%u_net_ring0", i);
 		rig->wires[i] = rte_ring_lookup(name);
-		cr_assert_not_null(rig->wires[i], "%s", name);
+		RIG_CHECK(rig->wires[i] != NULL, "%s", name);
 	}
 	rig->packets = rte_pktmbuf_pool_create("wire", WIRE_PACKETS, 0, PACKET_PRIVATE_BYTES,
 					       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	rig->inbox = calloc(RIG_INBOX, sizeof(*rig->inbox));
-	cr_assert(rig->packets != NULL && rig->inbox != NULL);
+	RIG_CHECK(rig->packets != NULL && rig->inbox != NULL, "out of memory");
 	rig->tsc = rig->dataplane->clock.tsc;
 	rig->backend = rig_peer(rig, 250, 0);
 	rig->link = directory_link_handle(dataplane_slots(rig->dataplane), RIG_ECHO, 7);
@@ -194,13 +193,13 @@ static void packet_read(struct rig_packet *packet)
 	memcpy(packet->to.at.ip + (ipv4 ? 12 : 0), l3 + (ipv4 ? 16 : 24), ipv4 ? 4 : 16);
 	packet->from.port = udp->src_port;
 	packet->to.at.port = udp->dst_port;
-	cr_assert_eq(udp_checksum(l3, udp, ipv4), udp->dgram_cksum, "UDP checksum of a packet out");
+	RIG_CHECK(udp_checksum(l3, udp, ipv4) == udp->dgram_cksum, "UDP checksum of a packet out");
 	if (ipv4)
-		cr_assert_eq(rte_raw_cksum(l3, l3_bytes), 0xffff, "IPv4 checksum of a packet out");
+		RIG_CHECK(rte_raw_cksum(l3, l3_bytes) == 0xffff, "IPv4 checksum of a packet out");
 	packet->is_frame = frame_decode((const uint8_t *)(udp + 1),
 					rte_be_to_cpu_16(udp->dgram_len) - (uint32_t)sizeof(*udp),
 					&packet->frame) == FRAME_OK;
-	cr_assert(packet->is_frame, "the gateway sent a frame that does not decode");
+	RIG_CHECK(packet->is_frame, "the gateway sent a frame that does not decode");
 }
 
 // Takes what has left the gateway off the wire of a queue.
@@ -212,11 +211,11 @@ static void wire_collect(struct rig *rig, uint16_t queue)
 		struct rte_mbuf *mbuf = taken;
 		struct rig_packet *packet = &rig->inbox[rig->inbox_count++];
 
-		cr_assert_lt(rig->inbox_count, RIG_INBOX, "nobody takes what the gateway sends");
+		RIG_CHECK(rig->inbox_count < RIG_INBOX, "nobody takes what the gateway sends");
 		packet->taken = false;
 		packet->to.queue = queue;
 		packet->len = mbuf->data_len;
-		cr_assert_leq(packet->len, RIG_PACKET_BYTES);
+		RIG_CHECK(packet->len <= RIG_PACKET_BYTES, "a longer packet than any");
 		memcpy(packet->bytes, rte_pktmbuf_mtod(mbuf, void *), packet->len);
 		rte_pktmbuf_free(mbuf);
 		packet_read(packet);
@@ -233,9 +232,9 @@ void rig_send_raw(struct rig *rig, uint16_t queue, const uint8_t *bytes, uint32_
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(rig->packets);
 
-	cr_assert_not_null(mbuf);
+	RIG_CHECK(mbuf != NULL, "out of memory");
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), bytes, len);
-	cr_assert_eq(rte_ring_enqueue(rig->wires[queue], mbuf), 0);
+	RIG_CHECK(rte_ring_enqueue(rig->wires[queue], mbuf) == 0, "the wire is full");
 	step(rig, queue);
 }
 
@@ -325,8 +324,8 @@ const struct rig_packet *rig_want(struct rig *rig, const struct rig_peer *to, ui
 	const struct rig_packet *packet = rig_take(rig, to, type);
 	char text[ADDRESS_TEXT_BYTES];
 
-	cr_assert_not_null(packet, "no %s on its way to %s", frame_type_name(type),
-			   address_format(&to->at, text));
+	RIG_CHECK(packet != NULL, "no %s on its way to %s", frame_type_name(type),
+		  address_format(&to->at, text));
 	return packet;
 }
 
@@ -339,7 +338,7 @@ void rig_forget(struct rig *rig)
 
 static void offer(struct rig *rig, uint32_t worker, const struct command *command)
 {
-	cr_assert_eq(dataplane_command(rig->dataplane, worker, command), 0);
+	RIG_CHECK(dataplane_command(rig->dataplane, worker, command) == 0, "the mailbox is full");
 }
 
 static void frame_noticed(struct rig *rig, const struct notice *notice)
@@ -348,7 +347,8 @@ static void frame_noticed(struct rig *rig, const struct notice *notice)
 	    .kind = COMMAND_CREATE, .path = notice->path, .packet = notice->packet};
 	struct frame frame;
 
-	cr_assert_eq(frame_decode(notice->frame, notice->frame_bytes, &frame), FRAME_OK);
+	RIG_CHECK(frame_decode(notice->frame, notice->frame_bytes, &frame) == FRAME_OK,
+		  "control was given no frame");
 	if (frame.type != WIRE_HELLO) {
 		dataplane_packet_free(notice->packet);
 		return;
@@ -367,7 +367,7 @@ static void control(struct rig *rig)
 			frame_noticed(rig, &notice);
 			continue;
 		}
-		cr_assert_lt(rig->notices_count, RIG_NOTICES);
+		RIG_CHECK(rig->notices_count < RIG_NOTICES, "too many");
 		rig->notices[rig->notices_count++] = notice;
 		if (notice.kind == NOTICE_END_WANTED)
 			rig_command(rig, COMMAND_END, notice.handle,
@@ -465,9 +465,9 @@ static void conserved(const struct rig *rig)
 
 	for (uint32_t i = 0; i < DROPS_COUNT; i++)
 		ended += sum.drops[i];
-	cr_assert_eq(sum.count[COUNTER_received] + sum.count[COUNTER_made], ended,
-		     "packets are not conserved");
-	cr_assert_eq(sum.count[COUNTER_illegal_edges], 0);
+	RIG_CHECK(sum.count[COUNTER_received] + sum.count[COUNTER_made] == ended,
+		  "packets are not conserved");
+	RIG_CHECK(sum.count[COUNTER_illegal_edges] == 0, "an illegal edge");
 }
 
 static void nothing_missing(const struct rig *rig)
@@ -479,17 +479,29 @@ static void nothing_missing(const struct rig *rig)
 		struct dataplane_gauges gauges = {.chunks_used = 0};
 
 		dataplane_gauges(dataplane, i, &gauges);
-		cr_assert_eq(gauges.chunks_used, 0, "chunks missing");
-		cr_assert_eq(gauges.attempts, 0, "attempts missing");
-		cr_assert_eq(dataplane->workers[i]->errands->used, 0, "errands missing");
+		RIG_CHECK(gauges.chunks_used == 0, "chunks missing");
+		RIG_CHECK(gauges.attempts == 0, "attempts missing");
+		RIG_CHECK(dataplane->workers[i]->errands->used == 0, "errands missing");
 		for (uint32_t k = 0; k < SESSION_STATES; k++)
 			sessions[k] += (int32_t)gauges.sessions[k];
-		cr_assert_eq(rte_mempool_in_use_count(dataplane->pools[i]), 0, "packets missing");
+		RIG_CHECK(rte_mempool_in_use_count(dataplane->pools[i]) == 0, "packets missing");
 	}
 	for (uint32_t k = 0; k < SESSION_STATES; k++)
-		cr_assert_eq(sessions[k], 0, "sessions missing");
-	cr_assert_eq(rte_mempool_in_use_count(dataplane->control_pool), 0);
-	cr_assert_eq(rte_mempool_in_use_count(rig->packets), 0);
+		RIG_CHECK(sessions[k] == 0, "sessions missing");
+	RIG_CHECK(rte_mempool_in_use_count(dataplane->control_pool) == 0, "packets missing");
+	RIG_CHECK(rte_mempool_in_use_count(rig->packets) == 0, "packets missing");
+}
+
+// Whether a worker still goes over its shard.
+static bool walking(const struct rig *rig)
+{
+	for (uint32_t i = 0; i < rig->settings.workers; i++) {
+		for (uint32_t k = 0; k < WORKER_WALKS_MAX; k++) {
+			if (rig->dataplane->workers[i]->walks[k].active)
+				return true;
+		}
+	}
+	return false;
 }
 
 void rig_stop(struct rig *rig)
@@ -499,7 +511,7 @@ void rig_stop(struct rig *rig)
 	rig->paused = false;
 	for (uint32_t i = 0; i < rig->settings.workers; i++)
 		offer(rig, i, &command);
-	for (uint32_t left = QUIET_MS; left > 0; left--) {
+	for (uint32_t left = QUIET_MS; left > 0; left -= !walking(rig)) {
 		rig_run(rig, 1);
 		rig_forget(rig);
 		rig->notices_count = 0;

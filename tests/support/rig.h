@@ -5,11 +5,14 @@
 //     client --frame--> [ wire ] --> worker_poll() --> [ wire ] --> inbox --> rig_take(peer)
 //
 // One thread. One rig at a time in a process; it needs neither root nor hugepages. rig_stop()
-// asserts that nothing is missing: packets, chunks, sessions, attempts, errands.
+// checks that nothing is missing: packets, chunks, sessions, attempts, errands. A check that fails
+// says what and where, and ends the process, which any test program takes for a failure.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "dataplane/dataplane.h"
 #include "dataplane/dataplane_state.h"
@@ -26,6 +29,16 @@ enum {
 	RIG_NOTICES = 1024,
 	RIG_ECHO = 0, // index of the service "echo", and of the backend "b1"
 };
+
+#define RIG_CHECK(condition, ...)                                                                  \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);            \
+			fprintf(stderr, __VA_ARGS__);                                              \
+			fputc('\n', stderr);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
 
 // Whose address a packet came from or goes to.
 struct rig_peer {
@@ -104,7 +117,7 @@ void rig_run(struct rig *rig, uint32_t ms);
 void rig_grace(struct rig *rig);
 
 // The oldest frame of a type on its way to a peer, or NULL; it stays good until the next call that
-// steps. rig_want() asserts that there is one.
+// steps. rig_want() checks that there is one.
 const struct rig_packet *rig_take(struct rig *rig, const struct rig_peer *to, uint8_t type);
 const struct rig_packet *rig_want(struct rig *rig, const struct rig_peer *to, uint8_t type);
 // Forgets what is on its way to anybody.

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <criterion/criterion.h>
-
 struct rig_session rig_session(const struct rig_peer *client, uint32_t n)
 {
 	struct rig_session session = {.client = *client, .epoch = 1};
@@ -37,7 +35,7 @@ void rig_hello_cookie(struct rig *rig, const struct rig_session *session, bool r
 	options.present |= session->grace_ms != 0 ? (uint32_t)OPTIONS_GRACE_MS : 0;
 	frame.body_bytes = handshake_encode(&block, body);
 	bytes = options_encode(&options, body + frame.body_bytes, 500);
-	cr_assert_gt(bytes, 0);
+	RIG_CHECK(bytes > 0, "options do not fit");
 	frame.body_bytes += (uint32_t)bytes;
 	// As long as what it can be answered with.
 	frame.body_bytes = frame.body_bytes < 300 ? 300 : frame.body_bytes;
@@ -63,7 +61,7 @@ uint32_t rig_answer_open(struct rig *rig, uint16_t code, uint32_t standing,
 	struct frame_open_ack ack = {.code = code, .epoch = standing, .triple = *numbers};
 	struct handshake open;
 
-	cr_assert_eq(handshake_decode(&packet->frame, &open), 0);
+	RIG_CHECK(handshake_decode(&packet->frame, &open) == 0, "malformed");
 	if (code == 0)
 		ack.epoch = open.epoch;
 	frame.body_bytes = frame_encode_open_ack(&ack, body);
@@ -77,9 +75,10 @@ void rig_welcome(struct rig *rig, struct rig_session *session)
 	const struct rig_packet *packet = rig_want(rig, &session->client, WIRE_WELCOME);
 	struct handshake welcome;
 
-	cr_assert_eq(handshake_decode(&packet->frame, &welcome), 0);
-	cr_assert_eq(welcome.epoch, session->epoch);
-	cr_assert_arr_eq(welcome.session, session->id, sizeof(session->id));
+	RIG_CHECK(handshake_decode(&packet->frame, &welcome) == 0, "malformed");
+	RIG_CHECK(welcome.epoch == session->epoch, "of another attempt");
+	RIG_CHECK(memcmp(welcome.session, session->id, sizeof(session->id)) == 0,
+		  "of another session");
 	session->handle = packet->frame.handle;
 }
 
@@ -101,7 +100,7 @@ void rig_open(struct rig *rig, struct rig_session *session)
 	rig_answer_open(rig, 0, 0, &zero);
 	rig_welcome(rig, session);
 	rig_confirm(rig, session);
-	cr_assert_eq(rig_state(rig, session->handle), SESSION_CONNECTED);
+	RIG_CHECK(rig_state(rig, session->handle) == SESSION_CONNECTED, "not connected");
 	rig_forget(rig);
 }
 
@@ -114,7 +113,7 @@ void rig_resume(struct rig *rig, struct rig_session *session, const struct rig_p
 	rig_welcome(rig, session);
 	rig_confirm(rig, session);
 	rig_answer_open(rig, 0, 0, backend);
-	cr_assert_eq(rig_state(rig, session->handle), SESSION_CONNECTED);
+	RIG_CHECK(rig_state(rig, session->handle) == SESSION_CONNECTED, "not connected");
 }
 
 uint16_t rig_rejected(struct rig *rig, const struct rig_session *session)
@@ -122,8 +121,9 @@ uint16_t rig_rejected(struct rig *rig, const struct rig_session *session)
 	struct frame_reject reject;
 
 	frame_decode_reject(&rig_want(rig, &session->client, WIRE_REJECT)->frame, &reject);
-	cr_assert_arr_eq(reject.session, session->id, sizeof(session->id));
-	cr_assert_eq(reject.epoch, session->epoch);
+	RIG_CHECK(memcmp(reject.session, session->id, sizeof(session->id)) == 0,
+		  "of another session");
+	RIG_CHECK(reject.epoch == session->epoch, "of another attempt");
 	return reject.code;
 }
 
@@ -184,7 +184,7 @@ void rig_want_data(struct rig *rig, const struct rig_peer *to, uint32_t seq, con
 {
 	const struct rig_packet *packet = rig_want(rig, to, WIRE_DATA);
 
-	cr_assert_eq(packet->frame.seq, seq, "DATA %u came, not %u", packet->frame.seq, seq);
-	cr_assert_eq(packet->frame.body_bytes, strlen(text));
-	cr_assert_arr_eq(packet->frame.body, text, packet->frame.body_bytes);
+	RIG_CHECK(packet->frame.seq == seq, "DATA %u came, not %u", packet->frame.seq, seq);
+	RIG_CHECK(packet->frame.body_bytes == strlen(text), "another length");
+	RIG_CHECK(memcmp(packet->frame.body, text, packet->frame.body_bytes) == 0, "another text");
 }

@@ -63,5 +63,5 @@ void rig_nak(struct rig *rig, const struct rig_peer *from, uint64_t handle, uint
 
 void rig_close(struct rig *rig, const struct rig_peer *from, uint64_t handle, uint16_t code);
 
-// Asserts that the next DATA to a peer has this number and text.
+// Checks that the next DATA to a peer has this number and text.
 void rig_want_data(struct rig *rig, const struct rig_peer *to, uint32_t seq, const char *text);
