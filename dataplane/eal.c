@@ -107,10 +107,16 @@ static void devices_add(struct arguments *arguments, const struct dataplane_sett
 int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, unsigned int *lcores,
 	      bool *huge, char error[static DATAPLANE_ERROR_BYTES])
 {
-	struct arguments *arguments = calloc(1, sizeof(*arguments));
+	// EAL keeps pointers into the arguments, and moves these, for as long as it lives.
+	static struct arguments *arguments;
 
 	if (arguments == NULL)
+		arguments = calloc(1, sizeof(*arguments));
+	if (arguments == NULL) {
+		snprintf(error, DATAPLANE_ERROR_BYTES, "out of memory");
 		return -ENOMEM;
+	}
+	arguments->count = 0;
 	*huge = huge_free_mib() >= memory_mib;
 	add(arguments, "holdfastd");
 	lcores_add(arguments, settings->workers);
@@ -136,12 +142,10 @@ int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, un
 	const int rc = rte_eal_init(arguments->count, arguments->values);
 	const int reason = rte_errno;
 
-	// EAL keeps pointers into the arguments for as long as it lives; they are few.
 	if (rc < 0) {
 		snprintf(error, DATAPLANE_ERROR_BYTES,
 			 "DPDK could not be started: %s; its own lines stand above",
 			 rte_strerror(reason));
-		free(arguments);
 		return -reason;
 	}
 	for (uint32_t i = 0; i < settings->workers; i++)
