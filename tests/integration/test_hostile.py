@@ -283,6 +283,7 @@ class World:
     def leave(self):
         if self.recorder:
             self.recorder.end()
+            self.recorder = None
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.terminate()
@@ -299,9 +300,13 @@ class World:
     def __exit__(self, kind, error, trace):
         self.leave()
         if kind is not None:
-            with open(os.path.join(self.folder.name, "log"), encoding="utf-8") as log:
-                sys.stdout.write(log.read())
+            sys.stdout.write(self.said())
         self.folder.cleanup()
+
+    def said(self):
+        """The gateway's log."""
+        with open(os.path.join(self.folder.name, "log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
 
     def connect(self):
         control = socket.socket(socket.AF_UNIX)
@@ -874,6 +879,11 @@ def main():
                     world.load.communicate()
                 if world.gateway.poll() is not None:
                     break
+        world.leave()
+        for word in ("Sanitizer", "runtime error", "assert"):
+            if word in world.said():
+                failed += 1
+                print(f"FAIL  the gateway says {word}", flush=True)
         if failed:
             raise SystemExit(1)
     return 0
