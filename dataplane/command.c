@@ -48,7 +48,9 @@ static void heartbeat(struct worker *worker, uint32_t slot)
 
 	if (session->state != SESSION_CONNECTED)
 		return;
-	reply_heartbeat(worker, &session->path, session_table_handle(worker->sessions, slot));
+	session->asks = (session->flags & SESSION_FLAG_ASKED) != 0 ? session->asks + 1 : 0;
+	reply_heartbeat(worker, &session->path, session_table_handle(worker->sessions, slot),
+			session->asks);
 	__atomic_store_n(&session->sent_ms, now_ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&session->asked_ms, now_ms, __ATOMIC_RELAXED);
 	if ((session->flags & SESSION_FLAG_ASKED) != 0)
@@ -123,7 +125,8 @@ static void lane_heartbeat(struct worker *worker, const struct command *command)
 		return;
 	if (heard->heard)
 		path.next_hop = heard->next_hop;
-	reply_heartbeat(worker, &path, backend->link_handle);
+	heard->asks = heard->asked ? heard->asks + 1 : 0;
+	reply_heartbeat(worker, &path, backend->link_handle, heard->asks);
 	__atomic_store_n(&heard->sent_ms, now_ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&heard->asked_ms, now_ms, __ATOMIC_RELAXED);
 	if (heard->asked)

@@ -320,9 +320,9 @@ void reply_replayed(struct worker *worker, uint32_t slot, uint32_t k, enum frame
 	finish(worker, &building, &path, COUNTER_replayed);
 }
 
-void reply_heartbeat(struct worker *worker, const struct path *path, uint64_t handle)
+void reply_heartbeat(struct worker *worker, const struct path *path, uint64_t handle, uint16_t asks)
 {
-	const struct frame header = {.type = WIRE_HEARTBEAT, .handle = handle};
+	const struct frame header = {.type = WIRE_HEARTBEAT, .aux = asks, .handle = handle};
 	struct building building;
 
 	if (!begin(worker, &building, &header))

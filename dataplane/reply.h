@@ -47,7 +47,9 @@ void reply_nak(struct worker *worker, uint32_t slot, uint32_t k, enum frame_side
 void reply_replayed(struct worker *worker, uint32_t slot, uint32_t k, enum frame_side to,
 		    uint32_t chunk);
 
-void reply_heartbeat(struct worker *worker, const struct path *path, uint64_t handle);
+// asks: how many HEARTBEATs went before this one since the endpoint was last heard.
+void reply_heartbeat(struct worker *worker, const struct path *path, uint64_t handle,
+		     uint16_t asks);
 
 void reply_close(struct worker *worker, const struct path *path, uint64_t handle, uint8_t channel,
 		 uint16_t code);

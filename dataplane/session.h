@@ -58,13 +58,13 @@ struct session {
 	// Line 0: read for every frame, written by the owner when a path, state or owner changes.
 	alignas(SESSION_LINE_BYTES) uint32_t tag; // atomic: I2
 	uint8_t owner;                            // atomic: I1; index of a worker
-	uint8_t state;    // atomic store by the owner, read by anyone; enum session_state
-	uint8_t channels; // 1 to 8
-	uint8_t flags;    // enum session_flag; the owner's alone
-	struct path path; // the client's
-	uint16_t backend; // of channel 0: index in the directory, or DIRECTORY_NONE
-	uint16_t version; // I3
-	uint16_t pad;
+	uint8_t state;      // atomic store by the owner, read by anyone; enum session_state
+	uint8_t channels;   // 1 to 8
+	uint8_t flags;      // enum session_flag; the owner's alone
+	struct path path;   // the client's
+	uint16_t backend;   // of channel 0: index in the directory, or DIRECTORY_NONE
+	uint16_t version;   // I3
+	uint16_t asks;      // HEARTBEATs before the last, since heard_ms, if SESSION_FLAG_ASKED
 	uint32_t epoch;     // of the last confirmed attempt
 	uint32_t announced; // highest epoch of any accepted attempt: what backends were told
 	uint32_t attempt;   // index of the pending attempt at the owner, or SESSION_NONE

@@ -50,6 +50,7 @@ struct worker_lane {
 	uint32_t asked_ms;
 	uint32_t asked_first_ms;
 	uint16_t next_hop; // it was last heard from, or DIRECTORY_NONE
+	uint16_t asks;     // HEARTBEATs before the last, since heard_ms, if asked
 	bool heard;        // at all, by this worker
 	bool asked;
 };

@@ -210,6 +210,18 @@ Test(life, a_stalled_worker_kills_nobody)
 	cr_assert_geq(rig_count(&rig, COUNTER_stalled_ms), 29900);
 }
 
+Test(life, a_heartbeat_counts_how_often_it_was_asked_in_vain)
+{
+	rig_open(&rig, &session);
+	for (uint32_t i = 0; i < 7; i++) {
+		if (i == 4)
+			rig_up(&rig, &session, 0, 0, "alive");
+		rig_command(&rig, COMMAND_HEARTBEAT, session.handle, 0, 0);
+		rig_run(&rig, 1);
+		cr_assert_eq(rig_want(&rig, &client, WIRE_HEARTBEAT)->frame.aux, i % 4);
+	}
+}
+
 static void ends_from_connected(enum session_reason reason, uint16_t code)
 {
 	rig_open(&rig, &session);
