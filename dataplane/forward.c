@@ -210,7 +210,8 @@ static void nak_serve(struct worker *worker, const struct steered *in,
 {
 	struct frame_nak_pair pairs[WIRE_NAK_PAIRS_MAX];
 	const uint32_t count = frame_decode_nak(&in->frame, pairs);
-	const uint64_t next = asked->acked + asked->span;
+	// Who asks may know from its peer's ACK of more than has come by here: a lost tail.
+	const uint64_t limit = asked->acked + worker->directory->window;
 	const struct session *session = &worker->sessions->hot[in->slot];
 	struct holes holes = {.count = 0};
 	uint32_t budget = NAK_FRAMES_MAX;
@@ -221,7 +222,7 @@ static void nak_serve(struct worker *worker, const struct steered *in,
 		uint64_t end = first + RTE_MIN(pairs[i].count, (uint32_t)WIRE_WINDOW_MAX);
 
 		first = RTE_MAX(first, from);
-		end = RTE_MIN(end, next);
+		end = RTE_MIN(end, limit);
 		if (first >= end)
 			continue;
 		range_serve(worker, in, asked, first, end, &budget, &holes);

@@ -8,6 +8,7 @@ is one behaviour. usage: test_wire.py BUILD_FOLDER [WORKERS]
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -373,6 +374,18 @@ def test_a_nak_is_served_from_the_cache_and_the_rest_passed_on(world, played):
     assert got == [1, 3]
     wait(lambda: played.of("NAK", client.handle), 2, "the hole is asked of the backend")
     assert played.of("NAK", client.handle)[0].body == (2).to_bytes(4, "big") + (1).to_bytes(4, "big")
+
+
+def test_a_nak_of_a_tail_that_never_came_is_passed_on(world, played):
+    """The backend learns from an ACK that there is more than the gateway has seen."""
+    client = wire.Client(GATEWAY, bind=CLIENT)
+    client.open()
+    client.data(0, b"0")
+    client.send("ACK", handle=client.handle, seq=3, window=256)
+    wait(lambda: [f for f in played.of("ACK", client.handle) if f.seq == 3], 2, "three were sent")
+    played.backend.send("NAK", struct.pack(">4I", 0, 3, 300, 2), handle=client.handle)
+    assert client.expect("NAK").body == struct.pack(">2I", 1, 2), "beyond the window is passed on"
+    wait(lambda: len(played.of("DATA", client.handle)) == 2, 2, "the first is served from the cache")
 
 
 def test_the_window_has_its_edges(world, played):
