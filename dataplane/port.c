@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/port.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 
@@ -82,6 +87,15 @@ static int optional_set(struct port *port, uint16_t mtu, char error[static DATAP
 	return 0;
 }
 
+// Makes ready to ask the kernel about the interface that the device is bound to, if any.
+static void interface_find(struct port *port, unsigned int index)
+{
+	static_assert(sizeof(port->interface) == IF_NAMESIZE, "an interface's name");
+	if (index == 0 || if_indextoname(index, port->interface) == NULL)
+		return;
+	port->query = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
 int port_start(struct port *port, const struct dataplane_port_settings *settings, uint32_t workers,
 	       struct rte_mempool *const *pools, char error[static DATAPLANE_ERROR_BYTES])
 {
@@ -91,7 +105,8 @@ int port_start(struct port *port, const struct dataplane_port_settings *settings
 	char name[64];
 	int rc;
 
-	*port = (struct port){.vlan = settings->vlan,
+	*port = (struct port){.query = -1,
+			      .vlan = settings->vlan,
 			      .verify = settings->checksum == DATAPLANE_CHECKSUM_VERIFY};
 	snprintf(port->name, sizeof(port->name), "%s", settings->name);
 	snprintf(port->device, sizeof(port->device), "%s", settings->device);
@@ -123,6 +138,7 @@ int port_start(struct port *port, const struct dataplane_port_settings *settings
 	if (rc != 0)
 		return failed(port, "start", rc, error);
 	port->started = true;
+	interface_find(port, info.if_index);
 	rte_eth_macaddr_get(port->id, &mac);
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	port_look(port);
@@ -135,15 +151,33 @@ void port_stop(struct port *port)
 		return;
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
+	if (port->query >= 0)
+		close(port->query);
 	port->started = false;
+}
+
+static bool device_up(const struct port *port)
+{
+	struct rte_eth_link link = {0};
+
+	// A device that cannot tell is taken to be up.
+	return rte_eth_link_get_nowait(port->id, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
+}
+
+static bool interface_up(const struct port *port)
+{
+	struct ifreq request = {0};
+
+	memcpy(request.ifr_name, port->interface, sizeof(request.ifr_name));
+	// An interface that is gone carries nothing.
+	return ioctl(port->query, SIOCGIFFLAGS, &request) == 0 &&
+	       (request.ifr_flags & IFF_RUNNING) != 0;
 }
 
 void port_look(struct port *port)
 {
-	struct rte_eth_link link = {0};
-	const int rc = rte_eth_link_get_nowait(port->id, &link);
+	const bool up = port->query >= 0 ? interface_up(port) : device_up(port);
 
-	// A device that cannot tell is taken to be up. Workers load it relaxed.
-	__atomic_store_n(&port->link_up, rc != 0 || link.link_status == RTE_ETH_LINK_UP,
-			 __ATOMIC_RELAXED);
+	// Workers load it relaxed.
+	__atomic_store_n(&port->link_up, up, __ATOMIC_RELAXED);
 }

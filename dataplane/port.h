@@ -22,7 +22,9 @@ struct port {
 	bool checksum_transmit_ip; // likewise
 	bool checksum_transmit_udp;
 	bool started;
-	bool link_up; // writer: control, relaxed; workers read it, relaxed
+	int query;          // socket to ask the kernel about its interface; -1: the device has none
+	char interface[16]; // of the kernel, that the device is bound to; control's
+	bool link_up;       // writer: control, relaxed; workers read it, relaxed
 	char name[32];
 	char driver[32];
 	char device[256];
@@ -37,7 +39,8 @@ int port_start(struct port *port, const struct dataplane_port_settings *settings
 // Stops and closes it. Nothing where it was not started.
 void port_stop(struct port *port);
 
-// Looks at the link.
+// Looks at the link: at the kernel's interface where the device is bound to one (af_packet and the
+// like report every link as up), else at what the device says.
 void port_look(struct port *port);
 
 // Name of the ethdev that a device string makes: "net_tap0" of "net_tap0,iface=x".

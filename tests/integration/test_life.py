@@ -65,6 +65,23 @@ def test_link_pulled(build):
         world.quiet()
 
 
+def test_gateway_link_pulled(build):
+    with World(build, timeout_ms=2000) as world:
+        load = world.load("--sessions", 50, "--duration", 14, "--rate", 10)
+        wait(connected(world, 50), 10, "all are connected")
+        world.ip("r", "link", "set", "dev", "gateway", "down")
+        wait(lambda: world.call("gateway.info")["ports"][0]["link"] == "down", 3, "link down")
+        time.sleep(6)
+        world.ip("r", "link", "set", "dev", "gateway", "up")
+        wait(lambda: world.call("gateway.info")["ports"][0]["link"] == "up", 3, "link up")
+        good(world.verdict(load))
+        counters = world.call("stats.get")["counters"]
+        # It was the gateway's own link: nobody's silence counted.
+        assert counters["sessions_detached"] == 0, counters
+        assert counters["control_backends_lost"] == 0, counters
+        world.quiet()
+
+
 def test_address_change(build):
     with World(build) as world:
         load = world.load("--sessions", 100, "--duration", 8, "--rate", 20,
