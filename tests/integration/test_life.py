@@ -145,12 +145,39 @@ def test_lossy_link(build):
 
 
 def test_drain(build):
-    with World(build) as world:
-        load = world.load("--sessions", 20, "--duration", 4, "--rate", 20, "--no-renew")
-        wait(connected(world, 20), 10, "all are connected")
-        good(world.verdict(load))
+    """SIGTERM among live sessions: nothing ends before the deadline, nobody new comes in, all are
+    told, and what is left is let go, so that clients find the next gateway."""
+    with World(build, timeout_ms=2000) as world:
+        load = world.load("--sessions", 30, "--duration", 32, "--rate", 20)
+        wait(connected(world, 30), 10, "all are connected")
         world.gateway.terminate()
+        wait(lambda: world.call("gateway.info")["state"] == "draining", 3, "draining")
+        late = world.load("--sessions", 1, "--duration", 1, "--no-renew")
+        time.sleep(3)
+        stats = world.call("stats.get")
+        assert stats["gauges"]["sessions_connected"] == 30, stats["gauges"]
+        assert stats["counters"]["event_sent"] >= 60, stats["counters"]  # both ends of each
+        assert stats["refused"]["DRAINING"] > 0, stats["refused"]
         assert world.gateway.wait(15) == 0
+        world.start_gateway()
+        wait(connected(world, 30), 24, "all have new sessions")
+        verdict = world.verdict(load)
+        assert verdict["good"] and verdict["renewed"] == 30, verdict
+        assert (verdict["delivered"] + verdict["handed_back"] + verdict["unanswered"] ==
+                verdict["sent"]), f"something is silent: {verdict}"
+        world.verdict(late)
+
+
+def test_second_signal(build):
+    with World(build) as world:
+        world.load("--sessions", 10, "--duration", 30, "--no-renew")
+        wait(connected(world, 10), 10, "all are connected")
+        world.gateway.terminate()
+        wait(lambda: world.call("gateway.info")["state"] == "draining", 3, "draining")
+        world.gateway.terminate()
+        begun = time.monotonic()
+        assert world.gateway.wait(10) == 0
+        assert time.monotonic() - begun < 5, "the second signal did not end it at once"
 
 
 def test_unknown_service(build):
