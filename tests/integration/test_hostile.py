@@ -188,16 +188,6 @@ class Recorder:
     def from_honest(self):
         return list(self.kept)
 
-    def handles(self):
-        """Of the client's sessions, and of the backend's link."""
-        found = {CLIENT: set(), BACKEND: set()}
-        for packet in self.from_honest():
-            frame = wire.Frame(packet[42:])
-            if frame.handle:
-                found[socket.inet_ntoa(packet[26:30])].add(frame.handle)
-        sessions = found[CLIENT]
-        return sorted(sessions), sorted(found[BACKEND] - sessions)
-
 
 class World:
     """A switch with a gateway, the honest and the attacker."""
@@ -431,9 +421,8 @@ def full_frames(handle, epoch=1):
 
 def handles_to_try(world):
     """Good ones of a session and of a link, one that never was, none."""
-    sessions, links = world.recorder.handles()
-    assert sessions and links, "nothing was recorded"
-    return sessions[0], links[0], world.random.getrandbits(64), 0
+    link = next(b["handle"] for b in world.call("backend.list")["backends"] if b["backend"] == "b1")
+    return min(world.honest().values())[0], link, world.random.getrandbits(64), 0
 
 
 HEADER_FIELDS = (("version", 8), ("number", 8), ("flags", 8), ("channel", 8), ("window", 16),
@@ -603,6 +592,7 @@ def flipped(world, frame, first):
 
 
 def test_recorded_frames_flipped(world):
+    wait(lambda: len(world.recorder.kept) >= 600, 20, "enough is recorded")
     recorded = world.random.sample(world.recorder.from_honest(), 300)
     with moved(world, "bad_checksum", "not_on_path"):
         for frame in recorded:
@@ -617,6 +607,7 @@ def test_recorded_frames_flipped(world):
 
 def test_old_frames_again(world):
     """Word by word what the honest said, from their own addresses and from others'."""
+    wait(lambda: len(world.recorder.kept) >= 600, 20, "enough is recorded")
     old = world.recorder.from_honest()
     with moved(world, "duplicate", "not_on_path"):
         for again in range(2):
@@ -796,7 +787,7 @@ def test_a_member_who_turns_hostile(world):
         backend = wire.Backend((LISTEN, PORT), service="evil", name="x1", bind=PROVEN_BACKEND)
         client = wire.Client((GATEWAY, PORT), service="evil", bind=PROVEN)
     assert backend.register().name == "WELCOME"
-    sessions = world.recorder.handles()[0]
+    sessions = [handle for handle, _, _ in world.honest().values()]
 
     def open_one():
         for peer in (client, backend):  # what came for what was said before
@@ -843,6 +834,19 @@ def test_a_member_who_turns_hostile(world):
     backend.send("CLOSE", struct.pack(">HH", 15, 0), handle=backend.handle)
     backend.close()
     client.close()
+
+
+def test_flood_of_hardware_addresses(world):
+    """Made-up senders on the link itself; those already known go on. The last one: it fills a table
+    that only grows."""
+    inner = packets.ipv4(BARE, GATEWAY, hello_to(BARE, GATEWAY))
+    with moved(world, "bad_source"):
+        for k in range(40000):
+            source = b"\x02\x01" + struct.pack(">I", k)
+            world.attacker.send(packets.ethernet(world.attacker.gateway_mac, source, packets.IPV4,
+                                                 inner), BARE)
+        world.settled()
+    assert world.stats()["gauges"]["next_hops"] <= 32768
 
 
 def main():
