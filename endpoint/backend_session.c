@@ -117,6 +117,7 @@ void backend_session_free(struct holdfast_session *session)
 // The end of a session: hands back, tells, frees.
 static void session_over(struct holdfast_session *session, uint16_t code, const char *reason)
 {
+	session->ending = true; // what a callback sends is refused
 	stream_hand_back(session->stream, give_back, session);
 	session->backend->stats.sessions_closed++;
 	session_event(session, HOLDFAST_SESSION_EVENT_CLOSED, code, reason);

@@ -165,6 +165,14 @@ static void hand_back(struct holdfast_client *client)
 	}
 }
 
+// Whether this code ends a session that should have gone on: one that the gateway knew, or says
+// that it does not know. An end that either side wished for is none.
+static bool session_lost(const struct holdfast_client *client, uint16_t code)
+{
+	return code != HOLDFAST_NORMAL &&
+	       (client->welcomed || holdfast_code_policy(code) == HOLDFAST_NEW_SESSION);
+}
+
 void client_over(struct holdfast_client *client, uint16_t code, const char *reason)
 {
 	if (client->state == HOLDFAST_CLIENT_CLOSED)
@@ -176,6 +184,8 @@ void client_over(struct holdfast_client *client, uint16_t code, const char *reas
 	if (client->socket >= 0)
 		outgoing_flush(&client->outgoing, &client->io, client->socket);
 	socket_drop(client);
+	if (session_lost(client, code))
+		client_event(client, HOLDFAST_CLIENT_EVENT_LOST, 0, code, reason);
 	client_event(client, HOLDFAST_CLIENT_EVENT_CLOSED, 0, code, reason);
 }
 
@@ -199,12 +209,15 @@ void client_lost(struct holdfast_client *client, uint16_t code, const char *reas
 		client_over(client, code, reason);
 		return;
 	}
-	hand_back(client);
-	client_event(client, HOLDFAST_CLIENT_EVENT_LOST, 0, code, reason);
+	// The streams are new before anything is told: what a callback sends goes with the new
+	// session.
 	for (uint32_t i = 0; i < client->channels_count; i++) {
-		stream_restart(client->channels[i].stream);
+		struct giving giving = {client, (uint8_t)i};
+
 		client->channels[i].held = false;
+		stream_restart(client->channels[i].stream, give_back, &giving);
 	}
+	client_event(client, HOLDFAST_CLIENT_EVENT_LOST, 0, code, reason);
 	session_begin(client);
 	client_event(client, HOLDFAST_CLIENT_EVENT_RENEWED, 0, 0, "");
 	client_reconnect(client, reason);

@@ -99,12 +99,12 @@ static void happened(void *context, struct holdfast_client *client,
 		fprintf(stderr, "session resumed after %" PRIu64 " ms\n", event->gap_ms);
 	else if (event->kind == HOLDFAST_CLIENT_EVENT_DISCONNECTED)
 		fprintf(stderr, "disconnected: %s\n", event->reason);
-	else if (event->kind == HOLDFAST_CLIENT_EVENT_REFUSED ||
-		 event->kind == HOLDFAST_CLIENT_EVENT_LOST ||
-		 (event->kind == HOLDFAST_CLIENT_EVENT_CLOSED && event->code != HOLDFAST_NORMAL))
-		fprintf(stderr, "%s: %s\n",
-			event->kind == HOLDFAST_CLIENT_EVENT_REFUSED ? "refused" : "session lost",
-			event->reason);
+	else if (event->kind == HOLDFAST_CLIENT_EVENT_REFUSED)
+		fprintf(stderr, "refused: %s\n", event->reason);
+	else if (event->kind == HOLDFAST_CLIENT_EVENT_LOST)
+		fprintf(stderr, "session lost: %s\n", event->reason);
+	else if (event->kind == HOLDFAST_CLIENT_EVENT_CLOSED && event->code != HOLDFAST_NORMAL)
+		fprintf(stderr, "closed: %s\n", event->reason);
 }
 
 // Processes until a time, or until done.

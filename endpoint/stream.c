@@ -88,13 +88,6 @@ void stream_destroy(struct stream *stream)
 	free(stream);
 }
 
-void stream_restart(struct stream *stream)
-{
-	outbox_fini(&stream->outbox);
-	assembly_fini(&stream->assembly);
-	stream_begin(stream);
-}
-
 // Whether frames and bytes more would be beyond factor soft marks.
 static bool beyond(const struct stream *stream, uint32_t factor, uint32_t frames, uint32_t bytes)
 {
@@ -269,6 +262,19 @@ uint64_t stream_hand_back(struct stream *stream,
 {
 	stream_freeze(stream);
 	return outbox_hand_back(&stream->outbox, give, arg);
+}
+
+uint64_t stream_restart(struct stream *stream,
+			void (*give)(void *arg, const struct stream_handed *message), void *arg)
+{
+	struct outbox over = stream->outbox;
+	uint64_t count;
+
+	assembly_fini(&stream->assembly);
+	stream_begin(stream);
+	count = outbox_hand_back(&over, give, arg);
+	outbox_fini(&over);
+	return count;
 }
 
 const struct stream_counters *stream_counters(const struct stream *stream)

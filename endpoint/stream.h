@@ -160,16 +160,21 @@ struct stream_handed {
 };
 
 // Gives every message that is not acknowledged to give(arg, message), in the order of sending,
-// and freezes the stream, whose outbox is then empty. For a session that cannot go on; before
-// the stream is used again it needs stream_restart(). give must not use the stream.
+// and freezes the stream, whose outbox is then empty. For a session that ends for good; what
+// arrived can still be taken. give must not use the stream.
 //
 // Returns how many there were.
 uint64_t stream_hand_back(struct stream *stream,
 			  void (*give)(void *arg, const struct stream_handed *message), void *arg);
 
 // Makes the stream as stream_create() left it: numbers from the start, frozen, nothing to send,
-// nothing to take. Counters stay. For a channel that was reset, or a new session.
-void stream_restart(struct stream *stream);
+// nothing to take. Counters stay. For a channel that was reset, or a new session. What was not
+// acknowledged is then given as by stream_hand_back(), but give may use the stream: what it queues
+// is the first of the new life.
+//
+// Returns how many were given.
+uint64_t stream_restart(struct stream *stream,
+			void (*give)(void *arg, const struct stream_handed *message), void *arg);
 
 // Counters ----------------------------------------------------------------------------------
 

@@ -56,8 +56,10 @@ enum holdfast_client_event_kind {
 	HOLDFAST_CLIENT_EVENT_REFUSED,       // an attempt was refused with `code`; it goes on
 	HOLDFAST_CLIENT_EVENT_EXHAUSTED,     // the reconnect budget is used up; it goes on, slowly
 	HOLDFAST_CLIENT_EVENT_LOST,          // the session cannot go on: `code`. What was not
-					     // acknowledged has been handed back
-	HOLDFAST_CLIENT_EVENT_RENEWED,       // after LOST: a new session begins
+					     // acknowledged has been handed back. RENEWED
+					     // follows, or CLOSED
+	HOLDFAST_CLIENT_EVENT_RENEWED,       // a new session begins; what was sent since messages
+					     // were handed back goes with it
 	HOLDFAST_CLIENT_EVENT_CHANNEL_DOWN,  // the backend of `channel` is away
 	HOLDFAST_CLIENT_EVENT_CHANNEL_UP,    // it is back
 	HOLDFAST_CLIENT_EVENT_CHANNEL_RESET, // it lost its state; what was not acknowledged on
@@ -104,7 +106,8 @@ struct holdfast_client_options {
 	uint32_t soft_frames; // soft mark of a channel: so many frames, or
 	uint64_t soft_bytes;  // so many bytes, not acknowledged
 	uint32_t hard_factor; // hard limit: so many soft marks
-	bool renew;           // after LOST begin a new session, rather than close
+	bool renew;           // after LOST begin a new session, rather than close, where the code
+		    // lets it (HOLDFAST_NEW_SESSION in errors.h)
 
 	void *context; // given to the callbacks
 	// Each may be NULL.

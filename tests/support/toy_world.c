@@ -129,6 +129,10 @@ static void client_returned(void *context, struct holdfast_client *client,
 		cr_assert_eq(caller->returned_not_sent, 0);
 		caller->returned_maybe++;
 	}
+	if (caller->send_again)
+		cr_assert_eq(holdfast_client_send(client, message->channel, message->bytes,
+						  message->len, message->tag),
+			     0);
 }
 
 static void client_happened(void *context, struct holdfast_client *client,
@@ -142,7 +146,11 @@ static void client_happened(void *context, struct holdfast_client *client,
 	caller->disconnected += event->kind == HOLDFAST_CLIENT_EVENT_DISCONNECTED;
 	caller->refused += event->kind == HOLDFAST_CLIENT_EVENT_REFUSED;
 	caller->exhausted += event->kind == HOLDFAST_CLIENT_EVENT_EXHAUSTED;
-	caller->lost += event->kind == HOLDFAST_CLIENT_EVENT_LOST;
+	if (event->kind == HOLDFAST_CLIENT_EVENT_LOST) {
+		cr_assert_eq(caller->closed, 0);
+		caller->lost++;
+		caller->lost_returned = caller->returned_maybe + caller->returned_not_sent;
+	}
 	caller->renewed += event->kind == HOLDFAST_CLIENT_EVENT_RENEWED;
 	caller->closed += event->kind == HOLDFAST_CLIENT_EVENT_CLOSED;
 	caller->sleeping += event->kind == HOLDFAST_CLIENT_EVENT_SLEEPING;

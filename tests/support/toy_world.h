@@ -18,7 +18,9 @@ struct toy_caller {
 	uint32_t returned_next; // tag that is handed back next, at least
 	uint32_t connected, resumed, disconnected, refused, exhausted, lost, renewed, closed;
 	uint32_t sleeping, datagrams, writable;
-	uint16_t code; // of the last event that had one
+	uint32_t lost_returned; // handed back by the time of LOST
+	bool send_again;        // what is handed back
+	uint16_t code;          // of the last event that had one
 	uint64_t gap_ms;
 };
 

@@ -422,7 +422,7 @@ Test(stream_path, nothing_of_an_old_session_is_in_a_restarted_stream)
 	cr_expect_eq(solo_data(stream, 10, 0, "d", 1), 0);
 	cr_expect_eq(stream_hand_back(stream, returned_take, &returned), 3);
 	cr_expect(stream_next_message(stream, &bytes, &len), "what came can be taken until then");
-	stream_restart(stream);
+	cr_expect_eq(stream_restart(stream, returned_take, &returned), 0);
 	cr_expect_not(stream_next_message(stream, &bytes, &len));
 	cr_expect_eq(solo_pool.out_bytes, 0);
 	stream_triple(stream, &own);
