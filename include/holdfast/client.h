@@ -106,8 +106,9 @@ struct holdfast_client_options {
 	uint32_t soft_frames; // soft mark of a channel: so many frames, or
 	uint64_t soft_bytes;  // so many bytes, not acknowledged
 	uint32_t hard_factor; // hard limit: so many soft marks
-	bool renew;           // after LOST begin a new session, rather than close, where the code
-		    // lets it (HOLDFAST_NEW_SESSION in errors.h)
+	// After LOST begin a new session, rather than close, where the code lets it
+	// (HOLDFAST_NEW_SESSION in errors.h).
+	bool renew;
 
 	void *context; // given to the callbacks
 	// Each may be NULL.
