@@ -13,7 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from world import CLIENT_A, CLIENT_B, World, wait  # noqa: E402
+from world import CLIENT_A, CLIENT_B, World, device_that_works, wait  # noqa: E402
 
 
 def good(verdict):
@@ -31,6 +31,15 @@ def test_echo(build):
     with World(build) as world:
         verdict = good(world.verdict(world.load("--sessions", 50, "--messages", 200, "--rate", 100)))
         assert verdict["resumes"] == 0, verdict
+        world.quiet()
+
+
+def test_af_xdp(build):
+    if device_that_works(build) != "af_xdp":
+        print("skipped: this kernel does not let DPDK have an AF_XDP device")
+        sys.exit(77)
+    with World(build, device="af_xdp") as world:
+        good(world.verdict(world.load("--sessions", 50, "--messages", 200, "--rate", 100)))
         world.quiet()
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from world import CLIENT_A, CLIENT_B, World, wait  # noqa: E402
+from world import CLIENT_A, CLIENT_B, World, device_that_works, wait  # noqa: E402
 
 
 class Demo:
@@ -56,15 +56,6 @@ class Demo:
             if gauges is not None and claim(gauges):
                 return True
         return False
-
-
-def device_that_works(build):
-    """AF_XDP where this kernel and DPDK have it, else af_packet."""
-    try:
-        with World(build, device="af_xdp"):
-            return "af_xdp"
-    except AssertionError:
-        return "af_packet"
 
 
 def play(demo, load):

@@ -65,6 +65,17 @@ def wait(claim, seconds, text):
         time.sleep(0.05)
 
 
+def device_that_works(build):
+    """AF_XDP where this kernel lets DPDK have it, else af_packet. Any other failure is one."""
+    try:
+        with World(build, device="af_xdp"):
+            return "af_xdp"
+    except AssertionError as error:
+        if "DPDK could not make this device" not in str(error):
+            raise
+        return "af_packet"
+
+
 class World:
     """The namespaces, and the programs in them."""
 
