@@ -135,7 +135,7 @@ static void pack_counters(msgpack_packer *packer, const struct counters *counter
 		rpc_pack_key_uint(packer, counters_drop_name((enum drop)i), counters->drops[i]);
 }
 
-enum { GAUGES_OF_WORKER = SESSION_STATES - 1 + 1, GAUGES_OF_GATEWAY = 12 };
+enum { GAUGES_OF_WORKER = SESSION_STATES - 1 + 1, GAUGES_OF_GATEWAY = 11 };
 
 // What each worker has of its own.
 static void pack_worker_gauges(msgpack_packer *packer, const struct dataplane_gauges *gauges)
@@ -163,7 +163,6 @@ static void pack_gateway_gauges(msgpack_packer *packer, struct gateway *gateway,
 	rpc_pack_key_uint(packer, "chunk_bytes", sum->chunk_bytes);
 	rpc_pack_key_uint(packer, "packets_free", sum->packets_free);
 	rpc_pack_key_uint(packer, "packets_max", sum->packets_max);
-	rpc_pack_key_uint(packer, "next_hops", sum->next_hops);
 	rpc_pack_key_uint(packer, "ends_kept", own.ends_kept);
 	rpc_pack_key_uint(packer, "ends_max", own.ends_max);
 	rpc_pack_key_uint(packer, "commands_waiting", own.commands_waiting);
@@ -183,7 +182,6 @@ static void gauges_add(struct dataplane_gauges *sum, const struct dataplane_gaug
 	sum->chunks_used = gauges->chunks_used;
 	sum->chunks_max = gauges->chunks_max;
 	sum->chunk_bytes = gauges->chunk_bytes;
-	sum->next_hops = gauges->next_hops;
 }
 
 static void pack_refused(msgpack_packer *packer, const struct tally *tally)

@@ -24,7 +24,7 @@ struct path {
 	struct address peer;
 	uint8_t local; // index of the gateway's own address, see struct dataplane_address
 	uint8_t pad;
-	uint16_t next_hop; // index in the next-hop table
+	uint8_t mac[6]; // of who answers for it on that address's port
 };
 
 static inline bool address_equal(const struct address *left, const struct address *right)

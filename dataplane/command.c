@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/command.h"
 
+#include <string.h>
+
 #include "dataplane/attempt.h"
 #include "dataplane/closing.h"
 #include "dataplane/dataplane_state.h"
@@ -38,7 +40,8 @@ static bool grace_over(const struct worker *worker, uint32_t slot)
 	const struct session *session = &worker->sessions->hot[slot];
 
 	return session->state == SESSION_DETACHED &&
-	       worker_path_ms(worker, &session->path) - session->detached_ms >= session->grace_ms;
+	       worker_path_ms(worker, &session->path) - session->detached_ms >=
+		   worker->sessions->cold[slot].grace_ms;
 }
 
 static void heartbeat(struct worker *worker, uint32_t slot)
@@ -124,7 +127,7 @@ static void lane_heartbeat(struct worker *worker, const struct command *command)
 	if (!backend->used || !lane->live)
 		return;
 	if (heard->heard)
-		path.next_hop = heard->next_hop;
+		memcpy(path.mac, heard->mac, sizeof(path.mac));
 	heard->asks = heard->asked ? heard->asks + 1 : 0;
 	reply_heartbeat(worker, &path, backend->link_handle, heard->asks);
 	__atomic_store_n(&heard->sent_ms, now_ms, __ATOMIC_RELAXED);

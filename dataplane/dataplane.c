@@ -220,8 +220,7 @@ static int tables_create(struct dataplane *dataplane)
 	dataplane->sessions =
 	    session_table_create(settings->sessions_max, settings->workers, settings->sides_max);
 	dataplane->arena = replay_arena_create(settings->replay_bytes);
-	dataplane->next_hops = next_hop_create();
-	if (dataplane->sessions == NULL || dataplane->arena == NULL || dataplane->next_hops == NULL)
+	if (dataplane->sessions == NULL || dataplane->arena == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < settings->workers; i++) {
 		if (worker_create(dataplane, i) != 0)
@@ -269,7 +268,6 @@ static void dataplane_free(struct dataplane *dataplane)
 		worker_destroy(dataplane->workers[i]);
 	session_table_destroy(dataplane->sessions);
 	replay_arena_destroy(dataplane->arena);
-	next_hop_destroy(dataplane->next_hops);
 	for (uint32_t i = 0; i < DIRECTORY_WORKERS_MAX; i++)
 		rte_mempool_free(dataplane->pools[i]);
 	rte_mempool_free(dataplane->control_pool);

@@ -82,10 +82,6 @@ void dataplane_publish(struct dataplane *dataplane, struct directory *directory)
 // The directory that stands. Good until the next dataplane_publish().
 const struct directory *dataplane_directory(const struct dataplane *dataplane);
 
-// Interns a link-layer address behind a port. Returns its index for struct path, or
-// DIRECTORY_NONE: the table of 32 768 is full. Any thread.
-uint16_t dataplane_next_hop(struct dataplane *dataplane, const uint8_t mac[static 6], uint8_t port);
-
 // ---- Commands: control to worker -----------------------------------------------------------
 
 enum command_kind {
@@ -200,7 +196,7 @@ struct dataplane_judged {
 	uint32_t now_ms;
 	struct liveness liveness;
 	uint32_t timeout_ms;
-	uint32_t grace_ms;
+	uint32_t grace_ms; // while DETACHED
 	uint32_t detached_ms;
 	uint8_t channels;
 	uint16_t backends[WIRE_CHANNELS_MAX]; // by channel: index in the directory, or
@@ -267,7 +263,6 @@ struct dataplane_gauges {
 	uint64_t chunks_used, chunks_max; // of the replay cache
 	uint64_t chunk_bytes;             // of one chunk
 	uint32_t packets_free, packets_max;
-	uint32_t next_hops;
 };
 
 void dataplane_counters(const struct dataplane *dataplane, uint32_t worker,

@@ -8,7 +8,6 @@
 
 #include "dataplane/clock.h"
 #include "dataplane/dataplane.h"
-#include "dataplane/next_hop.h"
 #include "dataplane/port.h"
 #include "dataplane/replay_cache.h"
 #include "dataplane/session_table.h"
@@ -23,7 +22,6 @@ struct dataplane {
 	struct port ports[DATAPLANE_PORTS_MAX];
 	struct session_table *sessions;
 	struct replay_arena *arena;
-	struct next_hops *next_hops;
 	const struct directory *directory; // RCU: published by control
 	struct worker *workers[DIRECTORY_WORKERS_MAX];
 	struct rte_mempool *pools[DIRECTORY_WORKERS_MAX]; // of packets, one for each worker

@@ -17,11 +17,6 @@ const struct directory *dataplane_directory(const struct dataplane *dataplane)
 	return dataplane->directory;
 }
 
-uint16_t dataplane_next_hop(struct dataplane *dataplane, const uint8_t mac[static 6], uint8_t port)
-{
-	return next_hop_intern(dataplane->next_hops, mac, port);
-}
-
 int dataplane_command(struct dataplane *dataplane, uint32_t worker, const struct command *command)
 {
 	return rte_ring_enqueue_elem(dataplane->workers[worker]->commands,
@@ -133,7 +128,9 @@ bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 	judged->liveness.asked_first_ms =
 	    __atomic_load_n(&session->asked_first_ms, __ATOMIC_RELAXED);
 	judged->timeout_ms = __atomic_load_n(&session->timeout_ms, __ATOMIC_RELAXED);
-	judged->grace_ms = __atomic_load_n(&session->grace_ms, __ATOMIC_RELAXED);
+	if (judged->state == SESSION_DETACHED)
+		judged->grace_ms =
+		    __atomic_load_n(&dataplane->sessions->cold[slot].grace_ms, __ATOMIC_RELAXED);
 	judged->detached_ms = __atomic_load_n(&session->detached_ms, __ATOMIC_RELAXED);
 	judge_backends(dataplane->sessions, slot, judged);
 	// After the stamps: time has not gone back since they were written.
@@ -166,7 +163,7 @@ static void view_copy(const struct dataplane *dataplane, uint32_t slot,
 	view->generation = 1;
 	view->path = session->path;
 	view->timeout_ms = session->timeout_ms;
-	view->grace_ms = session->grace_ms;
+	view->grace_ms = cold->grace_ms;
 	view->detached_ms = session->detached_ms;
 	view->age_ms = cold->created_ms;
 	for (uint32_t k = 0; k < view->channels_count; k++) {
@@ -276,7 +273,7 @@ void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_
 		struct worker *worker = dataplane->workers[i];
 		struct worker_lane *heard = worker_lane_of(worker, backend, lane);
 
-		*heard = (struct worker_lane){.next_hop = DIRECTORY_NONE};
+		*heard = (struct worker_lane){.heard = false};
 		heard->heard_ms = heard->sent_ms = clock_of(dataplane, (uint8_t)i, 0);
 	}
 }
@@ -300,7 +297,6 @@ void dataplane_gauges(const struct dataplane *dataplane, uint32_t index,
 	    .chunk_bytes = REPLAY_CHUNK_BYTES,
 	    .packets_free = rte_mempool_avail_count(dataplane->pools[index]),
 	    .packets_max = dataplane->pools[index]->size,
-	    .next_hops = __atomic_load_n(&dataplane->next_hops->count, __ATOMIC_RELAXED),
 	};
 	for (uint32_t i = 0; i < dataplane->settings.workers; i++)
 		live += __atomic_load_n(&dataplane->workers[i]->replay->live, __ATOMIC_RELAXED);

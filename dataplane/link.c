@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/link.h"
 
+#include <string.h>
+
 #include "dataplane/dataplane_state.h"
 #include "dataplane/notice.h"
 #include "dataplane/unknown.h"
@@ -13,7 +15,7 @@ static void lane_heard(struct worker *worker, uint16_t backend, uint32_t lane,
 	struct worker_lane *heard = worker_lane_of(worker, backend, lane);
 
 	__atomic_store_n(&heard->heard_ms, worker_path_ms(worker, path), __ATOMIC_RELAXED);
-	heard->next_hop = path->next_hop;
+	memcpy(heard->mac, path->mac, sizeof(heard->mac));
 	if (!heard->heard)
 		__atomic_store_n(&heard->heard, true, __ATOMIC_RELEASE);
 	if (heard->asked)

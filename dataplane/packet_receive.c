@@ -227,18 +227,12 @@ static verdict packet_take(struct view *view)
 	if (type != RTE_ETHER_TYPE_IPV4 && type != RTE_ETHER_TYPE_IPV6)
 		return DROP_not_ip;
 
-	const struct rte_ether_addr source = ether->src_addr;
-
 	packet->port = view->index;
 	packet->tries = 0;
 	packet->landed = (uint8_t)view->worker->index;
 	packet->path.pad = 0;
-	found = type == RTE_ETHER_TYPE_IPV4 ? ipv4_take(view, packet) : ipv6_take(view, packet);
-	if (found != DROPS_COUNT)
-		return found;
-	packet->path.next_hop =
-	    next_hop_intern(view->worker->dataplane->next_hops, source.addr_bytes, view->index);
-	return packet->path.next_hop != DIRECTORY_NONE ? DROPS_COUNT : DROP_bad_source;
+	memcpy(packet->path.mac, ether->src_addr.addr_bytes, sizeof(packet->path.mac));
+	return type == RTE_ETHER_TYPE_IPV4 ? ipv4_take(view, packet) : ipv6_take(view, packet);
 }
 
 uint32_t packet_receive(struct worker *worker, uint8_t port, uint16_t queue,

@@ -135,7 +135,7 @@ static uint8_t *ether_make(uint8_t *at, const struct worker *worker, const struc
 {
 	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)at;
 
-	next_hop_mac(worker->dataplane->next_hops, path->next_hop, ether->dst_addr.addr_bytes);
+	memcpy(ether->dst_addr.addr_bytes, path->mac, sizeof(path->mac));
 	memcpy(ether->src_addr.addr_bytes, port->mac, 6);
 	ether->ether_type = rte_cpu_to_be_16(port->vlan != 0 ? RTE_ETHER_TYPE_VLAN : type);
 	at += sizeof(*ether);

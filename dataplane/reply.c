@@ -67,7 +67,7 @@ bool reply_backend_path(const struct worker *worker, uint16_t backend, struct pa
 
 	*path = entry->lanes[lane].path;
 	if (heard->heard)
-		path->next_hop = heard->next_hop;
+		memcpy(path->mac, heard->mac, sizeof(path->mac));
 	return true;
 }
 
@@ -145,7 +145,7 @@ static void welcome_options(const struct worker *worker, const struct attempt *a
 	    .instance = directory->instance,
 	    .heartbeat_ms = liveness_interval_ms(session->timeout_ms, directory->heartbeat_ms),
 	    .timeout_ms = session->timeout_ms,
-	    .grace_ms = session->grace_ms,
+	    .grace_ms = worker->sessions->cold[attempt->slot].grace_ms,
 	    .window = directory->window,
 	    .frame_max = directory->frame_max,
 	    .generation = 1,
@@ -215,7 +215,7 @@ static void open_options(const struct worker *worker, uint32_t slot, uint32_t k,
 	    .client = {cold->client, (uint32_t)strnlen(cold->client, sizeof(cold->client))},
 	    .resumed = resumed,
 	    .timeout_ms = session->timeout_ms,
-	    .grace_ms = session->grace_ms,
+	    .grace_ms = cold->grace_ms,
 	};
 }
 

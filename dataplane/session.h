@@ -69,7 +69,6 @@ struct session {
 	uint32_t announced; // highest epoch of any accepted attempt: what backends were told
 	uint32_t attempt;   // index of the pending attempt at the owner, or SESSION_NONE
 	uint32_t timeout_ms;
-	uint32_t grace_ms;
 	uint32_t detached_ms; // worker clock when it was detached
 	uint32_t errand;      // index of what is to be repeated to its endpoints, or SESSION_NONE
 
@@ -118,6 +117,7 @@ struct session_cold {
 	uint8_t end_reason;      // enum session_reason, likewise
 	uint8_t pad;
 	uint32_t end_token; // of the command that ends it; while free, the tag it had last
+	uint32_t grace_ms;
 };
 
-static_assert(sizeof(struct session_cold) <= 96, "cold part grew: an idle session is 256 bytes");
+static_assert(sizeof(struct session_cold) <= 104, "cold part grew: an idle session is 256 bytes");

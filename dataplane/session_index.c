@@ -182,7 +182,7 @@ static void session_fill(struct worker *worker, uint32_t slot, const struct sess
 	session->epoch = session->announced = birth->epoch;
 	session->attempt = session->errand = SESSION_NONE;
 	session->timeout_ms = birth->timeout_ms;
-	session->grace_ms = birth->grace_ms;
+	cold->grace_ms = birth->grace_ms;
 	direction_clear(&session->channel.up);
 	direction_clear(&session->channel.down);
 	session->heard_ms = session->sent_ms = session->asked_ms = session->asked_first_ms = now_ms;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/steer.h"
 
+#include <string.h>
+
 #include "dataplane/attempt.h"
 #include "dataplane/closing.h"
 #include "dataplane/dataplane_state.h"
@@ -77,9 +79,9 @@ static void client_heard(struct worker *worker, uint32_t slot, const struct path
 	if ((session->flags & SESSION_FLAG_ASKED) != 0)
 		__atomic_store_n(&session->flags, (uint8_t)(session->flags & ~SESSION_FLAG_ASKED),
 				 __ATOMIC_RELAXED);
-	if (unlikely(session->path.next_hop != path->next_hop)) {
+	if (unlikely(memcmp(session->path.mac, path->mac, sizeof(path->mac)) != 0)) {
 		session_change_begin(session);
-		session->path.next_hop = path->next_hop;
+		memcpy(session->path.mac, path->mac, sizeof(path->mac));
 		session_change_end(session);
 	}
 }

@@ -49,9 +49,9 @@ struct worker_lane {
 	uint32_t sent_ms;
 	uint32_t asked_ms;
 	uint32_t asked_first_ms;
-	uint16_t next_hop; // it was last heard from, or DIRECTORY_NONE
-	uint16_t asks;     // HEARTBEATs before the last, since heard_ms, if asked
-	bool heard;        // at all, by this worker
+	uint8_t mac[6]; // it was last heard from, once heard
+	uint16_t asks;  // HEARTBEATs before the last, since heard_ms, if asked
+	bool heard;     // at all, by this worker
 	bool asked;
 };
 

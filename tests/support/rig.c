@@ -73,7 +73,7 @@ static void backend_add(struct rig *rig, struct directory *directory)
 	backend->link_handle = rig->link;
 	lane->path.peer = rig->backend.at;
 	lane->path.local = rig->settings.ipv6;
-	lane->path.next_hop = dataplane_next_hop(rig->dataplane, rig->backend.mac, 0);
+	memcpy(lane->path.mac, rig->backend.mac, sizeof(lane->path.mac));
 }
 
 static void directory_first(struct rig *rig)
