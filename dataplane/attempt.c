@@ -7,7 +7,6 @@
 
 #include "dataplane/closing.h"
 #include "dataplane/dataplane_state.h"
-#include "dataplane/opening.h"
 #include "dataplane/reply.h"
 #include "dataplane/worker.h"
 

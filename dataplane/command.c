@@ -9,8 +9,8 @@
 #include "dataplane/detaching.h"
 #include "dataplane/errand.h"
 #include "dataplane/forward.h"
+#include "dataplane/hello.h"
 #include "dataplane/notice.h"
-#include "dataplane/opening.h"
 #include "dataplane/reply.h"
 #include "dataplane/worker.h"
 #include "holdfast/errors.h"
@@ -168,7 +168,7 @@ static void command_run(struct worker *worker, const struct command *command)
 {
 	switch (command->kind) {
 	case COMMAND_CREATE:
-		opening_create(worker, command);
+		hello_create(worker, command);
 		break;
 	case COMMAND_SEND:
 		counters_add(&worker->counters, COUNTER_made, 1);

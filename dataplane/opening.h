@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Opening and resuming: HELLO, OPEN_ACK, CONFIRM.
+// Opening and resuming, once a HELLO has been accepted: OPEN_ACK from the backends, CONFIRM from
+// the client.
 //
-// The worker decides alone whatever concerns a session that it owns; a HELLO of a session that is
-// not known here goes to control once its cookie, shape and wishes are found good. Rejected
-// requests change nothing. Worker; each function takes the packet.
+// Worker; for sessions that it owns.
 #pragma once
 
 #include <stdbool.h>
@@ -11,19 +10,11 @@
 
 #include <rte_mbuf.h>
 
-#include "dataplane/dataplane.h"
 #include "protocol/frame.h"
 
 struct worker;
 
-// A HELLO with its 64 fixed bytes; fault is FRAME_OK or FRAME_VERSION.
-void opening_hello(struct worker *worker, struct rte_mbuf *mbuf, const struct frame *frame,
-		   enum frame_fault fault);
-
-// COMMAND_CREATE: the HELLO in command->packet has been admitted.
-void opening_create(struct worker *worker, const struct command *command);
-
-// OPEN_ACK from a backend of the session.
+// OPEN_ACK from a backend of the session. Takes the packet.
 void opening_ack(struct worker *worker, struct rte_mbuf *mbuf, uint32_t slot,
 		 const struct frame *frame);
 

@@ -9,6 +9,7 @@
 #include "dataplane/detaching.h"
 #include "dataplane/errand.h"
 #include "dataplane/forward.h"
+#include "dataplane/hello.h"
 #include "dataplane/link.h"
 #include "dataplane/opening.h"
 #include "dataplane/unknown.h"
@@ -41,7 +42,7 @@ static bool sessionless_take(struct worker *worker, struct rte_mbuf *mbuf, struc
 	if (fault == FRAME_SHORT || (fault != FRAME_OK && !hello))
 		packet_drop(worker, mbuf, drop_of(fault));
 	else if (hello)
-		opening_hello(worker, mbuf, frame, fault);
+		hello_take(worker, mbuf, frame, fault);
 	else if (!frame_legal_from(frame->type, FRAME_FROM_CLIENT) &&
 		 !frame_legal_from(frame->type, FRAME_FROM_BACKEND))
 		packet_drop(worker, mbuf, DROP_wrong_side);
