@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "endpoint/backend_state.h"
+#include "endpoint/tally.h"
 
 enum {
 	POOL_KEPT_BYTES = 32 << 20,
@@ -39,16 +40,31 @@ static bool name_keep(char *kept, const char *text)
 	return true;
 }
 
+// Whether a HELLO has room for everything. Returns 0, -EINVAL or -ENOMEM.
+static int hello_try(struct backend_link *link)
+{
+	struct backend_lane lane = {.state = LANE_FREE};
+	const int rc = backend_greet(link, &lane);
+
+	greeting_end(&lane.greeting);
+	return rc == -ENOSPC ? -EINVAL : rc;
+}
+
 static int options_keep(struct holdfast_backend *backend)
 {
 	const struct holdfast_backend_options *options = &backend->options;
+	struct stream_settings settings;
 
+	backend_stream_settings(backend, 0, &settings);
 	if (options->gateways_count == 0 || options->gateways_count > HOLDFAST_GATEWAYS_MAX ||
 	    !name_keep(backend->service, options->service) ||
 	    !name_keep(backend->name, options->name) || options->on_message == NULL ||
 	    options->frame_max < 256 || options->frame_max > WIRE_FRAME_MAX_LIMIT ||
+	    options->token_bytes > WIRE_OPTIONS_BYTES_MAX || !stream_settings_valid(&settings) ||
 	    (options->bind != NULL && peer_address_parse(options->bind, 0, &backend->local) != 0))
 		return -EINVAL;
+	if (options->token_bytes > 0)
+		memcpy(backend->token, options->token, options->token_bytes);
 	for (uint32_t i = 0; i < options->gateways_count; i++) {
 		struct backend_link *link = &backend->links[i];
 
@@ -61,7 +77,7 @@ static int options_keep(struct holdfast_backend *backend)
 		backend_link_start(link);
 		backend->links_count++;
 	}
-	return 0;
+	return hello_try(&backend->links[0]);
 }
 
 struct holdfast_backend *holdfast_backend_create(const struct holdfast_backend_options *options)
@@ -75,6 +91,8 @@ struct holdfast_backend *holdfast_backend_create(const struct holdfast_backend_o
 	memcpy(&backend->options, options,
 	       options->size < sizeof(*options) ? options->size : sizeof(*options));
 	pool_init(&backend->pool, POOL_KEPT_BYTES);
+	journal_init(&backend->journal, backend->options.on_log, backend->options.context);
+	journal_init(&backend->sessions, backend->options.on_log, backend->options.context);
 	rc = sockets_init(&backend->sockets, backend->options.socket_bytes);
 	if (rc == 0) {
 		sockets_bind(&backend->sockets, &backend->io);
@@ -428,17 +446,9 @@ void holdfast_backend_stats(const struct holdfast_backend *backend,
 	}
 	for (uint32_t i = 0; i < backend->by_id.room; i++) {
 		const struct holdfast_session *session = backend->by_id.entries[i].value;
-		const struct stream_counters *from;
 
-		if (session == NULL)
-			continue;
-		from = stream_counters(session->stream);
-		all.counters.messages_sent += from->messages_sent;
-		all.counters.messages_acked += from->messages_acked;
-		all.counters.messages_received += from->messages_received;
-		all.counters.frames_sent += from->frames_sent;
-		all.counters.frames_resent += from->frames_resent;
-		all.counters.frames_received += from->frames_received;
+		if (session != NULL)
+			tally_add(&all.counters, session->stream);
 	}
 	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
 }

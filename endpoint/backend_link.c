@@ -12,6 +12,37 @@ static const struct sockets_io *io_of(const struct backend_link *link)
 	return &link->backend->io;
 }
 
+static void event_write(struct backend_link *link, const struct holdfast_link_event *event)
+{
+	static const struct {
+		enum holdfast_log_level level;
+		const char *text;
+	} lines[] = {
+	    [HOLDFAST_LINK_EVENT_REGISTERED] = {HOLDFAST_LOG_NOTICE, "registered"},
+	    [HOLDFAST_LINK_EVENT_LANES] = {HOLDFAST_LOG_INFO, "lanes open"},
+	    [HOLDFAST_LINK_EVENT_LOST] = {HOLDFAST_LOG_WARNING, "link lost"},
+	    [HOLDFAST_LINK_EVENT_REFUSED] = {HOLDFAST_LOG_WARNING, "attempt refused"},
+	    [HOLDFAST_LINK_EVENT_EXHAUSTED] = {HOLDFAST_LOG_WARNING, "slower attempts"},
+	    [HOLDFAST_LINK_EVENT_STOPPED] = {HOLDFAST_LOG_ERROR, "refused for good"},
+	};
+	char gateway[PEER_ADDRESS_TEXT_BYTES];
+
+	peer_address_format(&link->gateway, gateway);
+	journal_write(&link->backend->journal, link->backend->now_us, lines[event->kind].level,
+		      "%s: %s, code %u, epoch %u, %u of %u lanes%s%s", gateway,
+		      lines[event->kind].text, event->code, link->epoch, event->lanes,
+		      event->workers, event->reason[0] != '\0' ? ": " : "", event->reason);
+}
+
+static void attempt_write(struct backend_link *link)
+{
+	char gateway[PEER_ADDRESS_TEXT_BYTES];
+
+	peer_address_format(&link->gateway, gateway);
+	journal_write(&link->backend->journal, link->backend->now_us, HOLDFAST_LOG_INFO,
+		      "%s: attempt %u", gateway, link->epoch);
+}
+
 static void tell(struct backend_link *link, enum holdfast_link_event_kind kind, uint16_t code,
 		 const char *reason)
 {
@@ -24,6 +55,7 @@ static void tell(struct backend_link *link, enum holdfast_link_event_kind kind, 
 
 	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++)
 		event.lanes += link->lanes[i].state == LANE_LIVE;
+	event_write(link, &event);
 	if (backend->options.on_link != NULL)
 		backend->options.on_link(backend->options.context, backend, &event);
 }
@@ -92,33 +124,42 @@ static void lost(struct backend_link *link, const char *reason)
 	tell(link, HOLDFAST_LINK_EVENT_LOST, 0, reason);
 }
 
-// Opens a socket and says HELLO with the next lane number. Returns 0 or -errno.
-static int lane_open(struct backend_link *link, struct backend_lane *lane)
+int backend_greet(struct backend_link *link, struct backend_lane *lane)
 {
-	struct holdfast_backend *backend = link->backend;
+	const struct holdfast_backend *backend = link->backend;
 	struct handshake block = {
 	    .epoch = link->epoch, .role = WIRE_ROLE_BACKEND, .lane = link->last_number};
+	const bool token = backend->options.token_bytes > 0;
 	const struct options options = {
 	    .present = OPTIONS_SERVICE | OPTIONS_BACKEND | OPTIONS_INSTANCE | OPTIONS_CAPACITY |
-		       OPTIONS_AGENT,
+		       OPTIONS_AGENT | (token ? OPTIONS_TOKEN : 0),
+	    .token = {(const char *)backend->token, backend->options.token_bytes},
 	    .service = options_text(backend->service),
 	    .backend = options_text(backend->name),
 	    .instance = backend->instance,
 	    .capacity = backend->options.capacity,
 	    .agent = options_text("libholdfast/0.1.0"),
 	};
-	int rc;
 
 	memcpy(block.session, link->id, sizeof(block.session));
-	rc = backend->io.ops->open(backend->io.sockets, &link->gateway, &backend->local);
+	return greeting_begin(&lane->greeting, &block, link->handle != 0, &options,
+			      backend->options.frame_max, backend->now_us);
+}
+
+// Opens a socket and says HELLO with the next lane number. Returns 0 or -errno.
+static int lane_open(struct backend_link *link, struct backend_lane *lane)
+{
+	struct holdfast_backend *backend = link->backend;
+	int rc = backend->io.ops->open(backend->io.sockets, &link->gateway, &backend->local);
+
 	if (rc < 0)
 		return rc;
 	*lane = (struct backend_lane){.socket = rc, .number = link->last_number};
 	rc = outgoing_init(&lane->outgoing, OUTGOING_BYTES);
 	if (rc == 0)
-		rc = greeting_begin(&lane->greeting, &block, link->handle != 0, &options,
-				    backend->options.frame_max, backend->now_us);
+		rc = backend_greet(link, lane);
 	if (rc != 0) {
+		outgoing_fini(&lane->outgoing);
 		backend->io.ops->close(backend->io.sockets, lane->socket);
 		return rc;
 	}
@@ -143,6 +184,7 @@ static void attempt(struct backend_link *link)
 		return;
 	}
 	link->state = LINK_REGISTERING;
+	attempt_write(link);
 }
 
 void backend_link_start(struct backend_link *link)

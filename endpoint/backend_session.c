@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sessions of the backend: OPEN by the fencing rules, frames, deadlines, the end.
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "endpoint/backend_state.h"
+#include "endpoint/tally.h"
 #include "protocol/sequence.h"
 
 struct handle_key {
@@ -85,26 +87,11 @@ static void give_back(void *arg, const struct stream_handed *message)
 		options->on_returned(options->context, session, &returned);
 }
 
-static void counters_add(struct holdfast_counters *sum, const struct stream_counters *from)
-{
-	sum->messages_sent += from->messages_sent;
-	sum->messages_acked += from->messages_acked;
-	sum->messages_received += from->messages_received;
-	sum->frames_sent += from->frames_sent;
-	sum->frames_resent += from->frames_resent;
-	sum->frames_received += from->frames_received;
-	sum->frames_doubled += from->frames_doubled;
-	sum->frames_reordered += from->frames_reordered;
-	sum->naks_sent += from->naks_sent;
-	sum->naks_received += from->naks_received;
-	sum->probes += from->probes;
-}
-
 void backend_session_free(struct holdfast_session *session)
 {
 	struct holdfast_backend *backend = session->backend;
 
-	counters_add(&backend->stats.counters, stream_counters(session->stream));
+	tally_add(&backend->stats.counters, session->stream);
 	heap_set(&backend->timers, &session->timer, HEAP_NEVER);
 	id_table_remove(&backend->by_handle, handle_hash(session->link, session->handle), session);
 	id_table_remove(&backend->by_id, id_hash(backend, session->id, session->channel), session);
@@ -120,6 +107,10 @@ static void session_over(struct holdfast_session *session, uint16_t code, const 
 	session->ending = true; // what a callback sends is refused
 	stream_hand_back(session->stream, give_back, session);
 	session->backend->stats.sessions_closed++;
+	if (code != HOLDFAST_NORMAL)
+		journal_write(&session->backend->sessions, session->backend->now_us,
+			      HOLDFAST_LOG_INFO, "session %016" PRIx64 " lost, code %u: %s",
+			      session->handle, code, reason);
 	session_event(session, HOLDFAST_SESSION_EVENT_CLOSED, code, reason);
 	backend_session_free(session);
 }
@@ -135,7 +126,27 @@ static void open_answer(struct backend_link *link, uint32_t lane, const struct f
 	uint8_t body[WIRE_OPEN_ACK_BODY_BYTES];
 
 	backend_say(link, lane, &header, body, frame_encode_open_ack(&ack, body));
-	link->backend->stats.opens_refused += code != 0;
+	if (code == 0)
+		return;
+	link->backend->stats.opens_refused++;
+	journal_write(&link->backend->sessions, link->backend->now_us, HOLDFAST_LOG_INFO,
+		      "session %016" PRIx64 " refused, code %u: %s", open->handle, code,
+		      holdfast_code_text(code));
+}
+
+void backend_stream_settings(struct holdfast_backend *backend, uint8_t channel,
+			     struct stream_settings *settings)
+{
+	const struct holdfast_backend_options *options = &backend->options;
+
+	stream_settings_default(settings, &backend->pool);
+	settings->channel = channel;
+	settings->frame_max = options->frame_max;
+	settings->window = options->window;
+	settings->message_max = options->message_max;
+	settings->soft_frames = options->soft_frames;
+	settings->soft_bytes = options->soft_bytes;
+	settings->hard_factor = options->hard_factor;
 }
 
 static struct holdfast_session *session_make(struct backend_link *link, const struct frame *open,
@@ -148,14 +159,7 @@ static struct holdfast_session *session_make(struct backend_link *link, const st
 
 	if (session == NULL)
 		return NULL;
-	stream_settings_default(&settings, &backend->pool);
-	settings.channel = open->channel;
-	settings.frame_max = backend->options.frame_max;
-	settings.window = backend->options.window;
-	settings.message_max = backend->options.message_max;
-	settings.soft_frames = backend->options.soft_frames;
-	settings.soft_bytes = backend->options.soft_bytes;
-	settings.hard_factor = backend->options.hard_factor;
+	backend_stream_settings(backend, open->channel, &settings);
 	session->stream = stream_create(&settings);
 	if (session->stream == NULL ||
 	    heap_reserve(&backend->timers, backend->sessions_count + 1) != 0 ||

@@ -15,6 +15,7 @@
 #include "endpoint/greeting.h"
 #include "endpoint/heap.h"
 #include "endpoint/id_table.h"
+#include "endpoint/journal.h"
 #include "endpoint/outgoing.h"
 #include "endpoint/pool.h"
 #include "endpoint/reconnect.h"
@@ -98,6 +99,7 @@ struct holdfast_backend {
 	struct holdfast_backend_options options;
 	char service[WIRE_NAME_MAX + 1];
 	char name[WIRE_NAME_MAX + 1];
+	uint8_t token[WIRE_OPTIONS_BYTES_MAX];
 	struct peer_address local;
 	uint64_t instance;
 	uint64_t secret[2];
@@ -111,6 +113,8 @@ struct holdfast_backend {
 	struct backend_link links[HOLDFAST_GATEWAYS_MAX];
 	uint64_t now_us;
 	uint64_t unknown_us;
+	struct journal journal;  // of the links
+	struct journal sessions; // of sessions: many of them do not hide what a link says
 	bool closing, closed;
 	uint64_t close_until_us;
 	struct holdfast_backend_stats stats;
@@ -118,6 +122,8 @@ struct holdfast_backend {
 
 // ---- links (backend_link.c)
 void backend_link_start(struct backend_link *link);
+// Begins the greeting of a lane. Returns what greeting_begin() does.
+int backend_greet(struct backend_link *link, struct backend_lane *lane);
 void backend_link_poll(struct backend_link *link);
 void backend_link_close(struct backend_link *link);
 uint64_t backend_link_due_us(const struct backend_link *link);
@@ -128,6 +134,9 @@ void backend_say(struct backend_link *link, uint32_t lane, const struct frame *h
 		 const uint8_t *body, uint32_t body_bytes);
 
 // ---- sessions (backend_session.c)
+// The stream of a session's channel, as the backend's options want it.
+void backend_stream_settings(struct holdfast_backend *backend, uint8_t channel,
+			     struct stream_settings *settings);
 struct holdfast_session *backend_session_find(struct backend_link *link, uint64_t handle);
 void backend_session_open(struct backend_link *link, uint32_t lane, const struct frame *frame);
 void backend_session_frame(struct holdfast_session *session, uint32_t lane,

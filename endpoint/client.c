@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "endpoint/client_state.h"
+#include "endpoint/tally.h"
 
 enum {
 	POOL_KEPT_BYTES = 1 << 20,
@@ -47,8 +48,9 @@ static int options_keep(struct holdfast_client *client)
 
 	if (options->gateways_count == 0 || options->gateways_count > HOLDFAST_GATEWAYS_MAX ||
 	    options->services_count == 0 || options->services_count > WIRE_CHANNELS_MAX ||
-	    options->meta_bytes > WIRE_META_MAX || options->frame_max < 256 ||
-	    options->frame_max > WIRE_FRAME_MAX_LIMIT)
+	    options->meta_bytes > WIRE_META_MAX || options->token_bytes > WIRE_OPTIONS_BYTES_MAX ||
+	    options->frame_max < 256 || options->frame_max > WIRE_FRAME_MAX_LIMIT ||
+	    options->grace_ms > UINT32_MAX)
 		return -EINVAL;
 	for (uint32_t i = 0; i < options->gateways_count; i++) {
 		if (peer_address_parse(options->gateways[i], WIRE_PORT_DEFAULT,
@@ -64,6 +66,8 @@ static int options_keep(struct holdfast_client *client)
 		return -EINVAL;
 	if (options->meta_bytes > 0)
 		memcpy(client->meta, options->meta, options->meta_bytes);
+	if (options->token_bytes > 0)
+		memcpy(client->token, options->token, options->token_bytes);
 	client->gateways_count = options->gateways_count;
 	client->frame_max = options->frame_max;
 	return 0;
@@ -92,6 +96,15 @@ static int streams_create(struct holdfast_client *client)
 	return 0;
 }
 
+// Whether a HELLO has room for everything. Returns 0, -EINVAL or -ENOMEM.
+static int hello_try(struct holdfast_client *client)
+{
+	const int rc = client_greet(client);
+
+	greeting_end(&client->greeting);
+	return rc == -ENOSPC ? -EINVAL : rc;
+}
+
 struct holdfast_client *holdfast_client_create(const struct holdfast_client_options *options)
 {
 	struct holdfast_client *client = calloc(1, sizeof(*client));
@@ -104,6 +117,7 @@ struct holdfast_client *holdfast_client_create(const struct holdfast_client_opti
 	       options->size < sizeof(*options) ? options->size : sizeof(*options));
 	client->socket = -1;
 	pool_init(&client->pool, POOL_KEPT_BYTES);
+	journal_init(&client->journal, client->options.on_log, client->options.context);
 	rc = sockets_init(&client->sockets, SOCKET_BUFFER_BYTES);
 	if (rc != 0)
 		goto no_sockets;
@@ -113,6 +127,8 @@ struct holdfast_client *holdfast_client_create(const struct holdfast_client_opti
 		rc = options_keep(client);
 	if (rc == 0)
 		rc = streams_create(client);
+	if (rc == 0)
+		rc = hello_try(client);
 	if (rc != 0) {
 		holdfast_client_destroy(client);
 		errno = -rc;
@@ -260,11 +276,8 @@ static void attempt_poll(struct holdfast_client *client)
 	if (client->now_us < client->give_up_us)
 		return;
 	reconnect_time_out(&client->reconnect);
-	if (++client->silent_attempts >= CLIENT_TIMEOUTS_OF_GATEWAY && client->gateways_count > 1) {
-		client->gateway = (client->gateway + 1) % client->gateways_count;
-		client->silent_attempts = 0;
-		client->fresh_socket = true;
-	}
+	if (++client->silent_attempts >= CLIENT_TIMEOUTS_OF_GATEWAY && client->gateways_count > 1)
+		client_next_gateway(client);
 	client_reconnect(client, "no answer");
 }
 
@@ -590,7 +603,6 @@ void holdfast_client_stats(const struct holdfast_client *client,
 	all.state = client->state;
 	all.heard_ago_ms = client->heard_us != 0 ? (now - client->heard_us) / 1000 : 0;
 	for (uint32_t i = 0; i < client->channels_count; i++) {
-		const struct stream_counters *from = stream_counters(client->channels[i].stream);
 		struct stream_view view;
 
 		stream_view(client->channels[i].stream, &view);
@@ -598,18 +610,7 @@ void holdfast_client_stats(const struct holdfast_client *client,
 		all.queued_frames += view.frames_queued;
 		if (i == 0)
 			all.rtt_us = view.rtt_us;
-		all.counters.messages_sent += from->messages_sent;
-		all.counters.messages_acked += from->messages_acked;
-		all.counters.messages_received += from->messages_received;
-		all.counters.frames_sent += from->frames_sent;
-		all.counters.frames_resent += from->frames_resent;
-		all.counters.frames_received += from->frames_received;
-		all.counters.frames_doubled += from->frames_doubled;
-		all.counters.frames_reordered += from->frames_reordered;
-		all.counters.naks_sent += from->naks_sent;
-		all.counters.naks_received += from->naks_received;
-		all.counters.probes += from->probes;
-		all.counters.frames_ignored += from->frames_ignored;
+		tally_add(&all.counters, client->channels[i].stream);
 	}
 	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
 }

@@ -1,10 +1,47 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The client's session: attempts, what the gateway says, how it is lost and ended.
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "endpoint/client_state.h"
 #include "protocol/sequence.h"
+
+// The line of an event; what comes with traffic has none.
+static void event_write(struct holdfast_client *client, const struct holdfast_client_event *event)
+{
+	static const struct {
+		enum holdfast_log_level level; // 0: no line
+		const char *text;
+	} lines[] = {
+	    [HOLDFAST_CLIENT_EVENT_CONNECTED] = {HOLDFAST_LOG_NOTICE, "connected"},
+	    [HOLDFAST_CLIENT_EVENT_DISCONNECTED] = {HOLDFAST_LOG_NOTICE, "disconnected"},
+	    [HOLDFAST_CLIENT_EVENT_REFUSED] = {HOLDFAST_LOG_WARNING, "attempt refused"},
+	    [HOLDFAST_CLIENT_EVENT_EXHAUSTED] = {HOLDFAST_LOG_WARNING, "slower attempts"},
+	    [HOLDFAST_CLIENT_EVENT_LOST] = {HOLDFAST_LOG_WARNING, "session lost"},
+	    [HOLDFAST_CLIENT_EVENT_RENEWED] = {HOLDFAST_LOG_NOTICE, "new session"},
+	    [HOLDFAST_CLIENT_EVENT_CHANNEL_DOWN] = {HOLDFAST_LOG_NOTICE, "channel down"},
+	    [HOLDFAST_CLIENT_EVENT_CHANNEL_UP] = {HOLDFAST_LOG_NOTICE, "channel up"},
+	    [HOLDFAST_CLIENT_EVENT_CHANNEL_RESET] = {HOLDFAST_LOG_WARNING, "channel reset"},
+	    [HOLDFAST_CLIENT_EVENT_DRAINING] = {HOLDFAST_LOG_NOTICE, "gateway draining"},
+	    [HOLDFAST_CLIENT_EVENT_SLEEPING] = {HOLDFAST_LOG_INFO, "asleep"},
+	    [HOLDFAST_CLIENT_EVENT_CLOSED] = {HOLDFAST_LOG_NOTICE, "closed"},
+	};
+
+	if (event->kind >= sizeof(lines) / sizeof(lines[0]) || lines[event->kind].level == 0)
+		return;
+	journal_write(&client->journal, client->now_us, lines[event->kind].level,
+		      "%s, channel %u, code %u, epoch %u%s%s%s", lines[event->kind].text,
+		      event->channel, event->code, client->epoch, event->resumed ? ", resumed" : "",
+		      event->reason[0] != '\0' ? ": " : "", event->reason);
+}
+
+static void event_tell(struct holdfast_client *client, const struct holdfast_client_event *event)
+{
+	event_write(client, event);
+	if (client->options.on_event != NULL)
+		client->options.on_event(client->options.context, client, event);
+}
 
 void client_event(struct holdfast_client *client, enum holdfast_client_event_kind kind,
 		  uint8_t channel, uint16_t code, const char *reason)
@@ -12,8 +49,17 @@ void client_event(struct holdfast_client *client, enum holdfast_client_event_kin
 	const struct holdfast_client_event event = {
 	    .kind = kind, .channel = channel, .code = code, .reason = reason};
 
-	if (client->options.on_event != NULL)
-		client->options.on_event(client->options.context, client, &event);
+	event_tell(client, &event);
+}
+
+static void attempt_write(struct holdfast_client *client)
+{
+	char gateway[PEER_ADDRESS_TEXT_BYTES];
+
+	peer_address_format(&client->gateways[client->gateway], gateway);
+	journal_write(&client->journal, client->now_us, HOLDFAST_LOG_INFO,
+		      "attempt %u to %s, waiting %u ms", client->epoch, gateway,
+		      (uint32_t)((client->give_up_us - client->now_us) / 1000));
 }
 
 void client_say(struct holdfast_client *client, const struct frame *header, const uint8_t *body,
@@ -58,6 +104,11 @@ static void options_fill(const struct holdfast_client *client, struct options *o
 		options->present |= OPTIONS_CLIENT;
 		options->client = options_text(client->label);
 	}
+	if (client->options.token_bytes > 0) {
+		options->present |= OPTIONS_TOKEN;
+		options->token =
+		    (struct options_text){(const char *)client->token, client->options.token_bytes};
+	}
 	if (client->options.meta_bytes > 0) {
 		options->present |= OPTIONS_META;
 		options->meta =
@@ -73,12 +124,22 @@ static void options_fill(const struct holdfast_client *client, struct options *o
 	}
 }
 
+int client_greet(struct holdfast_client *client)
+{
+	struct handshake block = {.epoch = client->epoch, .count = (uint8_t)client->channels_count};
+	struct options options;
+
+	memcpy(block.session, client->id, sizeof(block.session));
+	for (uint32_t i = 0; i < client->channels_count; i++)
+		stream_triple(client->channels[i].stream, &block.triples[i]);
+	options_fill(client, &options);
+	return greeting_begin(&client->greeting, &block, client->welcomed, &options,
+			      client->options.frame_max, client->now_us);
+}
+
 // Begins the next attempt.
 void client_attempt(struct holdfast_client *client)
 {
-	struct handshake block = {.count = (uint8_t)client->channels_count};
-	struct options options;
-
 	if (client->fresh_socket)
 		socket_drop(client);
 	if (client->socket < 0) {
@@ -95,18 +156,14 @@ void client_attempt(struct holdfast_client *client)
 	reconnect_begin(&client->reconnect, client->now_us);
 	client->stats.attempts++;
 	client->epoch++;
-	block.epoch = client->epoch;
-	memcpy(block.session, client->id, sizeof(block.session));
-	for (uint32_t i = 0; i < client->channels_count; i++)
-		stream_triple(client->channels[i].stream, &block.triples[i]);
-	options_fill(client, &options);
-	if (greeting_begin(&client->greeting, &block, client->welcomed, &options,
-			   client->options.frame_max, client->now_us) != 0) {
-		client_over(client, HOLDFAST_MALFORMED, "the options do not fit a HELLO");
+	if (client_greet(client) != 0) { // they fitted when the client was created
+		client_back_off(client, reconnect_local_us(sockets_random32(&client->io)),
+				"no memory for a HELLO");
 		return;
 	}
 	client->give_up_us = client->now_us + reconnect_timeout_us(&client->reconnect);
 	client->state = HOLDFAST_CLIENT_CONNECTING;
+	attempt_write(client);
 }
 
 void client_back_off(struct holdfast_client *client, uint64_t delay_us, const char *reason)
@@ -120,6 +177,9 @@ void client_back_off(struct holdfast_client *client, uint64_t delay_us, const ch
 	client->sleeping = false;
 	if (was)
 		client_event(client, HOLDFAST_CLIENT_EVENT_DISCONNECTED, 0, client->code, reason);
+	else
+		journal_write(&client->journal, client->now_us, HOLDFAST_LOG_INFO,
+			      "next attempt in %" PRIu64 " ms: %s", delay_us / 1000, reason);
 }
 
 void client_reconnect(struct holdfast_client *client, const char *reason)
@@ -273,7 +333,7 @@ static void welcome_take(struct holdfast_client *client, const struct handshake 
 	client->give_up_us = client->now_us + 2 * reconnect_timeout_us(&client->reconnect);
 }
 
-static void next_gateway(struct holdfast_client *client)
+void client_next_gateway(struct holdfast_client *client)
 {
 	client->gateway = (client->gateway + 1) % client->gateways_count;
 	client->silent_attempts = 0;
@@ -299,7 +359,7 @@ static void reject_take(struct holdfast_client *client, const struct frame_rejec
 		return;
 	case HOLDFAST_GO_ON_SLOW:
 		if (reject->code == HOLDFAST_DRAINING)
-			next_gateway(client);
+			client_next_gateway(client);
 		client_event(client, HOLDFAST_CLIENT_EVENT_REFUSED, 0, reject->code, reason);
 		client_back_off(client,
 				reconnect_refused_us(&client->reconnect, reject->retry_after_ms,
@@ -334,8 +394,7 @@ static void confirmed(struct holdfast_client *client)
 	if (gap_us / 1000 > client->stats.gap_max_ms)
 		client->stats.gap_max_ms = gap_us / 1000;
 	client->heard_us = client->now_us;
-	if (client->options.on_event != NULL)
-		client->options.on_event(client->options.context, client, &event);
+	event_tell(client, &event);
 }
 
 static void event_take(struct holdfast_client *client, const struct frame *frame)
@@ -365,7 +424,7 @@ static void event_take(struct holdfast_client *client, const struct frame *frame
 	}
 	if (options_text_equal(options.event, options_text(WIRE_EVENT_DRAINING)) &&
 	    client->gateways_count > 1) {
-		next_gateway(client);
+		client_next_gateway(client);
 		client_back_off(client, 0, "the gateway is draining");
 	}
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "endpoint/greeting.h"
+#include "endpoint/journal.h"
 #include "endpoint/outgoing.h"
 #include "endpoint/pool.h"
 #include "endpoint/reconnect.h"
@@ -41,6 +42,7 @@ struct holdfast_client {
 	char services[WIRE_CHANNELS_MAX][WIRE_NAME_MAX + 1];
 	char label[WIRE_CLIENT_LABEL_MAX + 1];
 	uint8_t meta[WIRE_META_MAX];
+	uint8_t token[WIRE_OPTIONS_BYTES_MAX];
 	uint32_t gateways_count, gateway;
 	uint32_t channels_count;
 	struct client_channel channels[WIRE_CHANNELS_MAX];
@@ -50,6 +52,7 @@ struct holdfast_client {
 	int socket; // -1: none
 	struct outgoing outgoing;
 	uint64_t now_us;
+	struct journal journal;
 
 	enum holdfast_client_state state;
 	uint16_t code;
@@ -83,7 +86,11 @@ struct holdfast_client {
 
 void client_event(struct holdfast_client *client, enum holdfast_client_event_kind kind,
 		  uint8_t channel, uint16_t code, const char *reason);
+// Begins the greeting of the next attempt. Returns what greeting_begin() does.
+int client_greet(struct holdfast_client *client);
 void client_attempt(struct holdfast_client *client);
+// The gateway in use does not answer, or will stop: the next attempt goes to another.
+void client_next_gateway(struct holdfast_client *client);
 void client_back_off(struct holdfast_client *client, uint64_t delay_us, const char *reason);
 void client_reconnect(struct holdfast_client *client, const char *reason);
 void client_lost(struct holdfast_client *client, uint16_t code, const char *reason);

@@ -33,7 +33,7 @@ static bool frame_max_valid(uint32_t frame_max, uint32_t message_max)
 	       message_max <= frames_max * (frame_max - WIRE_HEADER_BYTES);
 }
 
-static bool settings_valid(const struct stream_settings *settings)
+bool stream_settings_valid(const struct stream_settings *settings)
 {
 	return settings->pool && settings->channel < WIRE_CHANNELS_MAX &&
 	       frame_max_valid(settings->frame_max, settings->message_max) &&
@@ -65,7 +65,7 @@ static void stream_begin(struct stream *stream)
 
 struct stream *stream_create(const struct stream_settings *settings)
 {
-	if (!settings_valid(settings)) {
+	if (!stream_settings_valid(settings)) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -44,6 +44,9 @@ struct stream_settings {
 // Fills in the defaults of the protocol: channel 0, bundling, numbers from 0.
 void stream_settings_default(struct stream_settings *settings, struct pool *pool);
 
+// Whether every setting is within its bounds.
+bool stream_settings_valid(const struct stream_settings *settings);
+
 // Creates a frozen, empty stream.
 // Returns NULL with errno EINVAL (a setting out of its bounds) or ENOMEM.
 struct stream *stream_create(const struct stream_settings *settings);

@@ -66,10 +66,10 @@ struct holdfast_backend_options {
 	const char *service; // 1 to 63 bytes
 	const char *name;    // unique in the service, 1 to 63 bytes
 	const char *bind;    // numeric local address, or NULL: the system's choice
-	const void *token;   // proof of who this is, or NULL
+	const void *token;   // proof of who this is, or NULL; as long as HELLO has room
 	uint32_t token_bytes;
 	uint64_t instance; // of this process; 0: random, which is right for nearly everyone
-	uint32_t capacity; // sessions at a time; more are refused with OVERLOADED
+	uint32_t capacity; // sessions at a time; more are refused with OVERLOADED. 0: any number
 
 	uint32_t frame_max; // bytes of UDP payload in handshakes, and until a WELCOME tells another
 	uint32_t window;    // frames of a session that may wait for the application: 64 to 4096
@@ -96,6 +96,8 @@ struct holdfast_backend_options {
 			const struct holdfast_link_event *event);
 	// The backend has stopped after holdfast_backend_close(); nothing follows.
 	void (*on_closed)(void *context, struct holdfast_backend *backend);
+	// A line about an attempt, a refusal, a change of path or a loss, without its end; a few in
+	// a second at most. The one callback that must not use the backend.
 	void (*on_log)(void *context, enum holdfast_log_level level, const char *line);
 };
 

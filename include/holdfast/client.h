@@ -93,7 +93,7 @@ struct holdfast_client_options {
 
 	const char *bind;   // numeric local address, or NULL: the system's choice
 	const char *client; // label, at most 32 bytes, or NULL
-	const void *token;  // proof of who this is, or NULL
+	const void *token;  // proof of who this is, or NULL; as long as HELLO has room
 	uint32_t token_bytes;
 	const void *meta; // handed to the backends, at most 512 bytes, or NULL
 	uint32_t meta_bytes;
@@ -125,6 +125,8 @@ struct holdfast_client_options {
 			    const struct holdfast_returned *message);
 	void (*on_event)(void *context, struct holdfast_client *client,
 			 const struct holdfast_client_event *event);
+	// A line about an attempt, a refusal, a change of path or a loss, without its end; a few in
+	// a second at most. The one callback that must not use the client.
 	void (*on_log)(void *context, enum holdfast_log_level level, const char *line);
 };
 

@@ -24,7 +24,7 @@ extern "C" {
 // A time-out in milliseconds that does not come.
 #define HOLDFAST_FOREVER (-1)
 
-enum { HOLDFAST_GATEWAYS_MAX = 16 }; // addresses that one object knows, those learned included
+enum { HOLDFAST_GATEWAYS_MAX = 16 }; // addresses that one object knows
 
 // Numbers as syslog has them.
 enum holdfast_log_level {

@@ -235,6 +235,17 @@ static void client_hello(struct toy_gateway *gateway, int socket, const struct f
 		client_welcome(gateway, session);
 }
 
+static uint32_t token_keep(const struct handshake *hello, uint8_t *kept, uint32_t room)
+{
+	struct options options;
+
+	cr_assert_eq(options_decode(hello->options, hello->options_bytes, &options), 0);
+	cr_assert(options.token.len <= room);
+	if (options.token.len > 0)
+		memcpy(kept, options.token.bytes, options.token.len);
+	return options.token.len;
+}
+
 static void hello_take(struct toy_gateway *gateway, int socket, const struct frame *frame)
 {
 	struct handshake hello;
@@ -243,12 +254,17 @@ static void hello_take(struct toy_gateway *gateway, int socket, const struct fra
 	cr_assert_eq(frame->body_bytes + WIRE_HEADER_BYTES, WIRE_FRAME_MAX_DEFAULT, "padded");
 	cr_assert_eq(handshake_decode(frame, &hello), 0);
 	cookie_make(gateway, socket, &hello, cookie);
-	if (memcmp(cookie, hello.cookie, sizeof(cookie)) != 0)
+	if (memcmp(cookie, hello.cookie, sizeof(cookie)) != 0) {
 		retry_send(gateway, socket, &hello, cookie);
-	else if (hello.role == WIRE_ROLE_BACKEND)
+	} else if (hello.role == WIRE_ROLE_BACKEND) {
+		gateway->backend_token_bytes =
+		    token_keep(&hello, gateway->backend_token, sizeof(gateway->backend_token));
 		backend_hello(gateway, socket, &hello);
-	else
+	} else {
+		gateway->client_token_bytes =
+		    token_keep(&hello, gateway->client_token, sizeof(gateway->client_token));
 		client_hello(gateway, socket, frame, &hello);
+	}
 }
 
 // ---- Frames of sessions --------------------------------------------------------------------

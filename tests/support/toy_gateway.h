@@ -50,6 +50,9 @@ struct toy_gateway {
 	uint64_t heartbeat_us;
 	uint64_t handles; // given so far
 	uint16_t refuse;  // code for every HELLO of a client, 0: none
+	// Of the last HELLO with a cookie.
+	uint32_t client_token_bytes, backend_token_bytes;
+	uint8_t client_token[64], backend_token[64];
 	uint64_t open_acks, open_refusals, unknowns, closes;
 };
 

@@ -203,6 +203,8 @@ static struct holdfast_backend *backend_start(struct toy_world *world)
 	options.gateways_count = 1;
 	options.service = options.name = "echo";
 	options.capacity = 1000;
+	options.token = "proof";
+	options.token_bytes = 5;
 	options.context = world;
 	options.on_message = backend_message;
 	options.on_datagram = backend_datagram;
