@@ -153,6 +153,20 @@ def test_lossy_link(build):
         world.quiet()
 
 
+def test_lossy_link_full(build):
+    """The whole of it: 1000 sessions, 10 000 000 messages each way. A quarter of an hour and more;
+    suite `soak`."""
+    with World(build, loss=(5, 2, 10, 7), grace_ms=20000) as world:
+        load = world.load("--sessions", 1000, "--messages", 10000, "--rate", 12,
+                          "--move-every", 1000, bind=(CLIENT_A, CLIENT_B), log=sys.stderr)
+        verdict = good(world.verdict(load, 3400))
+        print(json.dumps(verdict))
+        print(json.dumps(world.call("stats.get")))
+        assert verdict["sent"] == verdict["delivered"] == 10_000_000, verdict
+        assert verdict["resumes"] > 100, verdict
+        world.quiet(40)
+
+
 def test_drain(build):
     """SIGTERM among live sessions: nothing ends before the deadline, nobody new comes in, all are
     told, and what is left is let go, so that clients find the next gateway."""

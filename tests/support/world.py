@@ -234,7 +234,7 @@ class World:
     def link(self, interface, state):
         self.ip("r", "link", "set", "dev", "r" + interface, state)
 
-    def quiet(self):
+    def quiet(self, seconds=10):
         """Conservation, and nothing left behind once all sessions are gone."""
         def gone():
             gauges = self.call("stats.get")["gauges"]
@@ -247,5 +247,5 @@ class World:
             counters = stats["counters"]
             return (counters["received"] + counters["made"] - counters["sent"] -
                     counters["consumed"] - sum(stats["drops"].values())) == 0
-        wait(gone, 10, "no session, chunk or attempt left")
+        wait(gone, seconds, "no session, chunk or attempt left")
         wait(balance, 5, "received + made = sent + consumed + drops")
