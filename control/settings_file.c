@@ -58,29 +58,42 @@ static void *service_named(struct settings_reader *reader, const char *name)
 	return service;
 }
 
+// What a section fills, made where it is new; kind is its first word. NULL: refused.
+static void *section_find(struct settings_reader *reader, const char *section, char kind[static 32])
+{
+	const char *title = strchr(section, ' ');
+	const size_t kind_len = title != NULL ? (size_t)(title - section) : strlen(section);
+
+	snprintf(kind, 32, "%.*s", (int)kind_len, section);
+	title = title != NULL ? title + strspn(title, " ") : "";
+	if (!settings_key_section(kind)) {
+		settings_refuse(reader, "[%s]: no such section", section);
+		return NULL;
+	}
+	if (strcmp(kind, "port") == 0)
+		return port_named(reader, title);
+	if (strcmp(kind, "service") == 0)
+		return service_named(reader, title);
+	if (title[0] != '\0') {
+		settings_refuse(reader, "[%s]: this section has no name", section);
+		return NULL;
+	}
+	return reader->settings;
+}
+
 // inih calls this for each "name = value". Returns 1, or 0 where it is refused.
 static int pair_read(void *context, const char *section, const char *name, const char *value)
 {
 	struct settings_reader *reader = context;
 	char kind[32], list[160];
-	const char *title = strchr(section, ' ');
-	const size_t kind_len = title != NULL ? (size_t)(title - section) : strlen(section);
-	void *base = reader->settings;
 
 	if (reader->message[0] != '\0')
 		return 0;
-	snprintf(kind, sizeof(kind), "%.*s", (int)kind_len, section);
-	title = title != NULL ? title + strspn(title, " ") : "";
 	if (section[0] == '\0')
 		return settings_refuse(reader, "%s: before any [section]", name);
-	if (!settings_key_section(kind))
-		return settings_refuse(reader, "[%s]: no such section", section);
-	if (strcmp(kind, "port") == 0)
-		base = port_named(reader, title);
-	else if (strcmp(kind, "service") == 0)
-		base = service_named(reader, title);
-	else if (title[0] != '\0')
-		return settings_refuse(reader, "[%s]: this section has no name", section);
+
+	void *base = section_find(reader, section, kind);
+
 	if (base == NULL)
 		return 0;
 
@@ -90,6 +103,18 @@ static int pair_read(void *context, const char *section, const char *name, const
 		return settings_key_set(reader, key, base, value);
 	return settings_refuse(reader, "[%s] has no key \"%s\"; it has %s", section, name,
 			       settings_key_list(kind, list));
+}
+
+// A section without keys, of which inih says nothing, is one all the same.
+static bool section_begin(struct settings_reader *reader, const char *line)
+{
+	char section[SETTINGS_TEXT_BYTES], kind[32];
+	const size_t len = strcspn(line, "]");
+
+	if (line[0] != '[' || line[len] != ']' || len > sizeof(section))
+		return true;
+	snprintf(section, sizeof(section), "%.*s", (int)len - 1, line + 1);
+	return section_find(reader, section, kind) != NULL;
 }
 
 // fgets for inih that refuses lines which its buffer would cut.
@@ -107,7 +132,7 @@ static char *line_read(char *line, int room, void *context)
 				room - 2);
 		return NULL;
 	}
-	return line;
+	return section_begin(reader, line) ? line : NULL;
 }
 
 static const char *ports_check(const struct settings *settings, char text[static 160])

@@ -170,7 +170,7 @@ def test_a_config_that_makes_no_sense(operator):
             ("[port p0]\naddresses = 192.0.2.10/33\n", 2, "addresses"),
             ("[port p0]\naddresses = localhost\n", 2, "addresses"),
             ("[port p0]\nvlan = 4095\n", 2, "vlan = 4095"),
-            ("\n\n[nonsense]\nx = 1\n", 4, "nonsense")):
+            ("\n\n[nonsense]\nx = 1\n", 3, "nonsense")):
         path = operator.config(text=text)
         told = operator.fails("--config", path, "--check", text=f"{path}:{line}: ")
         assert wrong in told.stderr.splitlines()[-1], told.stderr

@@ -67,7 +67,8 @@ Test(settings, each_error_says_where_and_what)
 		const char *error; // begins so
 	} cases[] = {
 	    {"[gateway]\nworker = 2\n", "FILE:2: [gateway] has no key \"worker\"; it has name, "},
-	    {"[gate]\nname = x\n", "FILE:2: [gate]: no such section"},
+	    {"[gate]\nname = x\n", "FILE:1: [gate]: no such section"},
+	    {"[gateway]\n[nonsense]\n[session]\n", "FILE:2: [nonsense]: no such section"},
 	    {"\n[gateway]\nworkers = 17\n",
 	     "FILE:3: workers = 17: a whole number from 1 to 16 is wanted"},
 	    {"[gateway]\nworkers = two\n", "FILE:2: workers = two: a whole number"},
@@ -81,7 +82,7 @@ Test(settings, each_error_says_where_and_what)
 	    {"[port p]\nchecksum = maybe\n",
 	     "FILE:2: checksum = maybe: one of verify, trust is wanted"},
 	    {"[port p]\nexception = tap\n", "FILE:2: exception = tap is not in this build"},
-	    {"[port]\ndevice = x\n", "FILE:2: [port ]: a name of 1 to"},
+	    {"[port]\ndevice = x\n", "FILE:1: [port ]: a name of 1 to"},
 	    {"[store]\nkind = redis\n", "FILE:2: kind = redis is not in this build"},
 	    {"[store]\nurl = redis://127.0.0.1\n", "FILE:2: url: sessions are kept in memory"},
 	    {"[service s]\nlost = rebind\n", "FILE:2: lost = rebind is not in this build"},
