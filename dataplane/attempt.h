@@ -37,7 +37,8 @@ struct attempt {
 	uint32_t next_free;
 	uint32_t slot; // of its session
 	uint32_t epoch;
-	struct path path; // where the HELLO came from
+	uint64_t heard_us; // of worker->now_us: when the first HELLO of the attempt came in
+	struct path path;  // where the HELLO came from
 	uint16_t repeat_ms;
 	uint8_t landed; // worker on which the HELLO came in
 	uint8_t channels;

@@ -12,6 +12,7 @@
 #include "dataplane/address.h"
 #include "dataplane/counters.h"
 #include "dataplane/directory.h"
+#include "dataplane/histogram.h"
 #include "holdfast/wire.h"
 #include "protocol/liveness.h"
 #include "protocol/session_state.h"
@@ -269,6 +270,9 @@ void dataplane_counters(const struct dataplane *dataplane, uint32_t worker,
 			struct counters *counters);
 void dataplane_gauges(const struct dataplane *dataplane, uint32_t worker,
 		      struct dataplane_gauges *gauges);
+// Adds a worker's histograms, by enum histogram_name, to sums. Any thread, like counters.
+void dataplane_histograms(const struct dataplane *dataplane, uint32_t worker,
+			  struct histogram sums[static HISTOGRAMS_COUNT]);
 
 struct dataplane_port_view {
 	char name[32];

@@ -285,6 +285,13 @@ void dataplane_counters(const struct dataplane *dataplane, uint32_t worker,
 	counters_sum(counters, &dataplane->workers[worker]->counters);
 }
 
+void dataplane_histograms(const struct dataplane *dataplane, uint32_t worker,
+			  struct histogram sums[static HISTOGRAMS_COUNT])
+{
+	for (uint32_t i = 0; i < HISTOGRAMS_COUNT; i++)
+		histogram_sum(&sums[i], &dataplane->workers[worker]->histograms[i]);
+}
+
 void dataplane_gauges(const struct dataplane *dataplane, uint32_t index,
 		      struct dataplane_gauges *gauges)
 {

@@ -152,6 +152,8 @@ static void attempt_begin(struct attempt *attempt, const struct hello *hello)
 	struct worker *worker = hello->worker;
 	struct session *session = &worker->sessions->hot[attempt->slot];
 
+	if (!attempt->pending) // else it takes the place of one that was not confirmed
+		attempt->heard_us = packet_of(hello->mbuf)->heard_us;
 	attempt->pending = true;
 	attempt->welcomed = false;
 	attempt->epoch = attempt->open_epoch = hello->block.epoch;
@@ -312,6 +314,8 @@ void hello_take(struct worker *worker, struct rte_mbuf *mbuf, const struct frame
 	struct hello hello = {.worker = worker, .mbuf = mbuf, .frame = frame};
 
 	counters_add(&worker->counters, COUNTER_hello_received, 1);
+	if (packet_of(mbuf)->tries == 0) // not handed over
+		packet_of(mbuf)->heard_us = worker->now_us;
 	handshake_decode_fixed(frame, &hello.block);
 	if (!cookie_good(worker->directory, &path_of(&hello)->peer, &hello.block)) {
 		retry(&hello);

@@ -81,6 +81,8 @@ void link_frame(struct worker *worker, struct rte_mbuf *mbuf, const struct frame
 		   frame->type == WIRE_EVENT_ACK || frame->type == WIRE_CLOSE_ACK) {
 		notice_frame(worker, mbuf, (uint16_t)index, (uint16_t)lane);
 	} else {
+		if (frame->type == WIRE_HEARTBEAT_ACK)
+			worker_round_trip(worker, HISTOGRAM_lane_round_trip, frame->body);
 		packet_consume(worker, mbuf);
 	}
 }

@@ -160,6 +160,9 @@ static void commit(struct worker *worker, struct attempt *attempt)
 		numbers_resume(worker, attempt, k);
 	counters_add(&worker->counters,
 		     first ? COUNTER_sessions_connected : COUNTER_sessions_resumed, 1);
+	histogram_add_stamp(
+	    &worker->histograms[first ? HISTOGRAM_handshake_duration : HISTOGRAM_resume_duration],
+	    attempt->heard_us, worker->now_us);
 	notice_session(worker, slot, first ? NOTICE_CONNECTED : NOTICE_RESUMED, SESSION_CONFIRMED);
 	errand_resumed(worker, slot);
 }

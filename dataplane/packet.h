@@ -27,6 +27,8 @@ struct packet {
 	uint8_t tries;    // hand-overs so far; beyond 3 it is dropped
 	uint8_t landed;   // worker on which it came in
 	uint8_t pad;
+	uint32_t pad1;
+	uint64_t heard_us; // HELLO: when a worker first took it, of worker->now_us; else not set
 };
 
 static_assert(sizeof(struct packet) <= PACKET_PRIVATE_BYTES, "private area too small");

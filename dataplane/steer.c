@@ -133,7 +133,12 @@ static void session_take(struct worker *worker, const struct steered *in)
 	case WIRE_SLEEP:
 		detaching_sleep(worker, in->mbuf, in->slot);
 		break;
-	default: // HEARTBEAT_ACK: heard already
+	case WIRE_HEARTBEAT_ACK: // heard already
+		if (in->from == FRAME_FROM_CLIENT)
+			worker_round_trip(worker, HISTOGRAM_heartbeat_round_trip, in->frame.body);
+		packet_consume(worker, in->mbuf);
+		break;
+	default:
 		packet_consume(worker, in->mbuf);
 	}
 }

@@ -5,9 +5,11 @@
 // pass is worker_poll(worker, now): the same code runs on an lcore or stepped by a test.
 #pragma once
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -15,6 +17,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/directory.h"
+#include "dataplane/histogram.h"
 #include "dataplane/packet.h"
 #include "dataplane/session.h"
 
@@ -104,7 +107,8 @@ struct worker {
 	struct worker_walk walks[WORKER_WALKS_MAX];
 	struct worker_lane *lanes; // [DIRECTORY_BACKENDS_MAX][DIRECTORY_LANES_MAX]
 
-	alignas(64) struct counters counters; // read by anyone
+	alignas(64) struct counters counters;          // read by anyone
+	struct histogram histograms[HISTOGRAMS_COUNT]; // likewise
 	// Likewise. Changes that this worker made: only the sum over workers counts sessions.
 	uint32_t sessions_by_state[SESSION_STATES];
 	bool stop;             // written by control, read by the worker, relaxed
@@ -135,6 +139,18 @@ static inline struct worker_lane *worker_lane_of(const struct worker *worker, ui
 						 uint32_t lane)
 {
 	return &worker->lanes[(uint32_t)backend * DIRECTORY_LANES_MAX + lane];
+}
+
+// Counts how long the WIRE_HEARTBEAT_BODY_BYTES of a HEARTBEAT, the now_us of whichever worker sent
+// it, were on their way. Endpoints can make them up: what is counted informs, it decides nothing.
+static inline void worker_round_trip(struct worker *worker, enum histogram_name name,
+				     const uint8_t *body)
+{
+	uint64_t sent_us;
+
+	static_assert(sizeof(sent_us) == WIRE_HEARTBEAT_BODY_BYTES, "a HEARTBEAT is one stamp");
+	memcpy(&sent_us, body, sizeof(sent_us));
+	histogram_add_stamp(&worker->histograms[name], sent_us, worker->now_us);
 }
 
 // Changes the number of its sessions in a state. Readers load it relaxed.
