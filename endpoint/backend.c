@@ -175,7 +175,6 @@ static void link_ask(struct backend_link *link, uint32_t lane)
 static void frame_take(struct backend_link *link, uint32_t lane, const uint8_t *bytes, uint32_t len)
 {
 	struct holdfast_backend *backend = link->backend;
-	struct holdfast_session *session;
 	struct frame frame;
 
 	if (frame_decode(bytes, len, &frame) != FRAME_OK ||
@@ -197,10 +196,7 @@ static void frame_take(struct backend_link *link, uint32_t lane, const uint8_t *
 		backend_session_open(link, lane, &frame);
 		return;
 	}
-	session = backend_session_find(link, frame.handle);
-	if (session != NULL)
-		backend_session_frame(session, lane, &frame);
-	else
+	if (!backend_sessions_frame(link, lane, &frame))
 		unknown_say(link, lane, &frame);
 }
 

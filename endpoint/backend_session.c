@@ -12,6 +12,7 @@
 struct handle_key {
 	const struct backend_link *link;
 	uint64_t handle;
+	uint8_t channel;
 };
 
 struct id_key {
@@ -24,7 +25,8 @@ static bool handle_same(const void *value, const void *key)
 	const struct holdfast_session *session = value;
 	const struct handle_key *wanted = key;
 
-	return session->link == wanted->link && session->handle == wanted->handle;
+	return session->link == wanted->link && session->handle == wanted->handle &&
+	       session->channel == wanted->channel;
 }
 
 static bool id_same(const void *value, const void *key)
@@ -36,11 +38,16 @@ static bool id_same(const void *value, const void *key)
 	       memcmp(session->id, wanted->id, sizeof(session->id)) == 0;
 }
 
-static uint64_t handle_hash(const struct backend_link *link, uint64_t handle)
+static uint64_t handle_hash(const struct backend_link *link, uint64_t handle, uint8_t channel)
 {
-	const uint64_t key[2] = {link->index, handle};
+	const uint64_t key[3] = {link->index, handle, channel};
 
 	return id_table_hash(link->backend->secret, key, sizeof(key));
+}
+
+static uint64_t session_hash(const struct holdfast_session *session)
+{
+	return handle_hash(session->link, session->handle, session->channel);
 }
 
 static uint64_t id_hash(const struct holdfast_backend *backend, const uint8_t *id, uint8_t channel)
@@ -52,12 +59,13 @@ static uint64_t id_hash(const struct holdfast_backend *backend, const uint8_t *i
 	return id_table_hash(backend->secret, key, sizeof(key));
 }
 
-struct holdfast_session *backend_session_find(struct backend_link *link, uint64_t handle)
+static struct holdfast_session *session_find(struct backend_link *link, uint64_t handle,
+					     uint8_t channel)
 {
-	const struct handle_key key = {link, handle};
+	const struct handle_key key = {link, handle, channel};
 
-	return id_table_find(&link->backend->by_handle, handle_hash(link, handle), handle_same,
-			     &key);
+	return id_table_find(&link->backend->by_handle, handle_hash(link, handle, channel),
+			     handle_same, &key);
 }
 
 static void session_event(struct holdfast_session *session, enum holdfast_session_event_kind kind,
@@ -93,7 +101,7 @@ void backend_session_free(struct holdfast_session *session)
 
 	tally_add(&backend->stats.counters, session->stream);
 	heap_set(&backend->timers, &session->timer, HEAP_NEVER);
-	id_table_remove(&backend->by_handle, handle_hash(session->link, session->handle), session);
+	id_table_remove(&backend->by_handle, session_hash(session), session);
 	id_table_remove(&backend->by_id, id_hash(backend, session->id, session->channel), session);
 	stream_destroy(session->stream);
 	backend->sessions_count--;
@@ -180,7 +188,7 @@ static struct holdfast_session *session_make(struct backend_link *link, const st
 		memcpy(session->meta, options->meta.bytes, options->meta.len);
 	session->meta_bytes = options->meta.len;
 	session->timer.due_us = HEAP_NEVER;
-	id_table_insert(&backend->by_handle, handle_hash(link, session->handle), session);
+	id_table_insert(&backend->by_handle, session_hash(session), session);
 	id_table_insert(&backend->by_id, id_hash(backend, session->id, session->channel), session);
 	backend->sessions_count++;
 	backend->stats.sessions_opened++;
@@ -281,11 +289,11 @@ static void open_restored(struct holdfast_session *session, struct backend_link 
 		open_answer(link, lane, frame, HOLDFAST_STATE_MISMATCH, session->epoch, &own);
 		return;
 	}
-	id_table_remove(&backend->by_handle, handle_hash(session->link, session->handle), session);
+	id_table_remove(&backend->by_handle, session_hash(session), session);
 	session->link = link;
 	session->handle = frame->handle;
 	session->event = 0;
-	id_table_insert(&backend->by_handle, handle_hash(link, session->handle), session);
+	id_table_insert(&backend->by_handle, session_hash(session), session);
 	backend->stats.resumes++;
 	open_taken(session, lane, block, options);
 	open_answer(link, lane, frame, 0, session->epoch, &session->answer);
@@ -352,20 +360,14 @@ void backend_sessions_detach(struct backend_link *link)
 	each_detach(link, &link->backend->by_handle);
 }
 
-static void event_take(struct holdfast_session *session, const struct frame *frame)
+static void event_take(struct holdfast_session *session, const struct frame *frame,
+		       const struct options *options)
 {
-	const struct frame answer = {
-	    .type = WIRE_EVENT_ACK, .aux = frame->aux, .handle = session->handle};
-	struct options options;
-
-	if (options_decode(frame->body, frame->body_bytes, &options) != 0)
-		return;
-	backend_say(session->link, session->lane, &answer, NULL, 0);
 	if (!sequence_event_later(session->event, frame->aux))
 		return;
 	session->event = frame->aux;
-	if (options_text_equal(options.event, options_text(WIRE_EVENT_PEER_DETACHED)) &&
-	    options.epoch >= session->epoch) // F5
+	if (options_text_equal(options->event, options_text(WIRE_EVENT_PEER_DETACHED)) &&
+	    options->epoch >= session->epoch) // F5
 		detach(session);
 }
 
@@ -380,21 +382,19 @@ static void peer_heard(struct holdfast_session *session)
 	session_event(session, HOLDFAST_SESSION_EVENT_RESUMED, 0, "");
 }
 
-// Returns false where the session is gone.
+// CLOSE ends the session, CLOSE_ACK and UNKNOWN one that was ending here. Returns false where it is
+// gone.
 static bool close_take(struct holdfast_session *session, const struct frame *frame)
 {
-	const struct frame answer = {
-	    .type = WIRE_CLOSE_ACK, .channel = frame->channel, .handle = session->handle};
 	struct frame_close close;
 
 	if (frame->type == WIRE_CLOSE) {
 		frame_decode_close(frame, &close);
-		backend_say(session->link, session->lane, &answer, NULL, 0);
 		session_over(session, session->close_said ? session->end_code : close.code,
 			     holdfast_code_text(close.code));
 		return false;
 	}
-	if (session->close_said) { // CLOSE_ACK or UNKNOWN: gone there
+	if (session->close_said) {
 		session_over(session, session->end_code, "closed");
 		return false;
 	}
@@ -420,8 +420,8 @@ static void data_take(struct holdfast_session *session, const struct frame *fram
 		holdfast_backend_end(session, HOLDFAST_PROTOCOL_ERROR, 0);
 }
 
-void backend_session_frame(struct holdfast_session *session, uint32_t lane,
-			   const struct frame *frame)
+static void frame_take(struct holdfast_session *session, uint32_t lane, const struct frame *frame,
+		       const struct options *options)
 {
 	session->lane = lane;
 	switch (frame->type) {
@@ -432,7 +432,7 @@ void backend_session_frame(struct holdfast_session *session, uint32_t lane,
 		data_take(session, frame);
 		break;
 	case WIRE_EVENT:
-		event_take(session, frame);
+		event_take(session, frame, options);
 		break;
 	case WIRE_CLOSE:
 	case WIRE_CLOSE_ACK:
@@ -444,6 +444,48 @@ void backend_session_frame(struct holdfast_session *session, uint32_t lane,
 		session->backend->stats.counters.frames_ignored++;
 	}
 	backend_session_run(session);
+}
+
+// What the gateway says once for all channels that a session has here.
+static bool for_all_channels(uint8_t type)
+{
+	return type == WIRE_EVENT || type == WIRE_CLOSE || type == WIRE_UNKNOWN;
+}
+
+static void frame_answer(struct backend_link *link, uint32_t lane, const struct frame *frame)
+{
+	const struct frame event = {
+	    .type = WIRE_EVENT_ACK, .aux = frame->aux, .handle = frame->handle};
+	const struct frame close = {
+	    .type = WIRE_CLOSE_ACK, .channel = frame->channel, .handle = frame->handle};
+
+	if (frame->type == WIRE_EVENT)
+		backend_say(link, lane, &event, NULL, 0);
+	else if (frame->type == WIRE_CLOSE)
+		backend_say(link, lane, &close, NULL, 0);
+}
+
+bool backend_sessions_frame(struct backend_link *link, uint32_t lane, const struct frame *frame)
+{
+	const bool all = for_all_channels(frame->type);
+	struct options options = {0};
+	bool known = false;
+
+	if (frame->type == WIRE_EVENT &&
+	    options_decode(frame->body, frame->body_bytes, &options) != 0)
+		return true;
+	for (uint8_t k = 0; k < WIRE_CHANNELS_MAX; k++) {
+		struct holdfast_session *session =
+		    all || k == frame->channel ? session_find(link, frame->handle, k) : NULL;
+
+		if (session == NULL)
+			continue;
+		known = true;
+		frame_take(session, lane, frame, &options);
+	}
+	if (known)
+		frame_answer(link, lane, frame);
+	return known;
 }
 
 static void deliver(struct holdfast_session *session)

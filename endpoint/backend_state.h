@@ -4,7 +4,8 @@
 // Invariants:
 //  B1  A link has one session id and one instance; its lanes have the same epoch. A new epoch ends
 //      the lanes of the old one.
-//  B2  A session is found by link and handle, and by its id and channel; it is in both tables from
+//  B2  A session is one channel: it is found by link, handle and channel, and by id and channel; it
+//  is in both tables from
 //      its OPEN until it is freed. Its epoch only grows (F2).
 //  B3  A session has one place in the heap of deadlines; room for it was made before it was added.
 #pragma once
@@ -137,10 +138,9 @@ void backend_say(struct backend_link *link, uint32_t lane, const struct frame *h
 // The stream of a session's channel, as the backend's options want it.
 void backend_stream_settings(struct holdfast_backend *backend, uint8_t channel,
 			     struct stream_settings *settings);
-struct holdfast_session *backend_session_find(struct backend_link *link, uint64_t handle);
 void backend_session_open(struct backend_link *link, uint32_t lane, const struct frame *frame);
-void backend_session_frame(struct holdfast_session *session, uint32_t lane,
-			   const struct frame *frame);
+// Takes a frame under the handle of a session. Returns whether one has it.
+bool backend_sessions_frame(struct backend_link *link, uint32_t lane, const struct frame *frame);
 // Delivers, sends, sets the next deadline.
 void backend_session_run(struct holdfast_session *session);
 void backend_session_free(struct holdfast_session *session);

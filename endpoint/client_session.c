@@ -397,19 +397,46 @@ static void confirmed(struct holdfast_client *client)
 	event_tell(client, &event);
 }
 
+// The process behind a channel has lost its numbers: the channel begins anew, with the next HELLO
+// and under another handle, and the others go on.
+static void channel_reset(struct holdfast_client *client, uint8_t channel)
+{
+	struct giving giving = {client, channel};
+
+	client->channels[channel].held = false;
+	stream_restart(client->channels[channel].stream, give_back, &giving);
+	client_event(client, HOLDFAST_CLIENT_EVENT_CHANNEL_RESET, channel, 0, "");
+	if (client->state == HOLDFAST_CLIENT_CONNECTED)
+		client_reconnect(client, "a channel was reset");
+}
+
+static void event_act(struct holdfast_client *client, struct options_text name, uint8_t channel)
+{
+	if (options_text_equal(name, options_text(WIRE_EVENT_DRAINING))) {
+		client_event(client, HOLDFAST_CLIENT_EVENT_DRAINING, 0, 0, "");
+		if (client->gateways_count == 1)
+			return;
+		client_next_gateway(client);
+		client_back_off(client, 0, "the gateway is draining");
+	} else if (channel >= client->channels_count) {
+		return;
+	} else if (options_text_equal(name, options_text(WIRE_EVENT_CHANNEL_DOWN))) {
+		client_event(client, HOLDFAST_CLIENT_EVENT_CHANNEL_DOWN, channel, 0, "");
+	} else if (options_text_equal(name, options_text(WIRE_EVENT_CHANNEL_UP))) {
+		// Its probes have become rare: they begin anew.
+		stream_pause(client->channels[channel].stream);
+		stream_wake(client->channels[channel].stream, client->now_us);
+		client_event(client, HOLDFAST_CLIENT_EVENT_CHANNEL_UP, channel, 0, "");
+	} else if (options_text_equal(name, options_text(WIRE_EVENT_CHANNEL_RESET))) {
+		channel_reset(client, channel);
+	}
+}
+
+// What is not known here is acknowledged, too: it would be repeated for ever.
 static void event_take(struct holdfast_client *client, const struct frame *frame)
 {
 	const struct frame answer = {
 	    .type = WIRE_EVENT_ACK, .aux = frame->aux, .handle = client->handle};
-	static const struct {
-		const char *name;
-		enum holdfast_client_event_kind kind;
-	} events[] = {
-	    {WIRE_EVENT_CHANNEL_DOWN, HOLDFAST_CLIENT_EVENT_CHANNEL_DOWN},
-	    {WIRE_EVENT_CHANNEL_UP, HOLDFAST_CLIENT_EVENT_CHANNEL_UP},
-	    {WIRE_EVENT_CHANNEL_RESET, HOLDFAST_CLIENT_EVENT_CHANNEL_RESET},
-	    {WIRE_EVENT_DRAINING, HOLDFAST_CLIENT_EVENT_DRAINING},
-	};
 	struct options options;
 
 	if (options_decode(frame->body, frame->body_bytes, &options) != 0)
@@ -418,15 +445,7 @@ static void event_take(struct holdfast_client *client, const struct frame *frame
 	if (!sequence_event_later(client->event, frame->aux))
 		return;
 	client->event = frame->aux;
-	for (uint32_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		if (options_text_equal(options.event, options_text(events[i].name)))
-			client_event(client, events[i].kind, 0, 0, "");
-	}
-	if (options_text_equal(options.event, options_text(WIRE_EVENT_DRAINING)) &&
-	    client->gateways_count > 1) {
-		client_next_gateway(client);
-		client_back_off(client, 0, "the gateway is draining");
-	}
+	event_act(client, options.event, frame->channel);
 }
 
 static void close_take(struct holdfast_client *client, const struct frame *frame)

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The toy gateway between handshakes: frames that pass, what it tells by itself, its timers.
 #include "toy_gateway.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "protocol/handshake.h"
 #include "protocol/options.h"
 #include "protocol/sequence.h"
 
-enum { OPEN_REPEAT_US = 200000 };
-
 static const uint64_t first_link_handle = UINT64_C(0x7700000001);
 
-static void frame_send(struct toy_gateway *gateway, int socket, const struct frame *header,
-		       const void *body, uint32_t len)
+void toy_frame_send(struct toy_gateway *gateway, int socket, const struct frame *header,
+		    const void *body, uint32_t len)
 {
 	uint8_t bytes[WIRE_FRAME_MAX_DEFAULT];
 
@@ -29,147 +27,7 @@ static void bare_send(struct toy_gateway *gateway, int socket, uint8_t type, uin
 {
 	const struct frame header = {.type = type, .channel = channel, .handle = handle};
 
-	frame_send(gateway, socket, &header, NULL, 0);
-}
-
-// ---- Handshakes ----------------------------------------------------------------------------
-
-static void cookie_make(const struct toy_gateway *gateway, int socket,
-			const struct handshake *block, uint8_t *cookie)
-{
-	memset(cookie, 0xc0, WIRE_COOKIE_BYTES);
-	cookie[0] = (uint8_t)socket;
-	cookie[1] = (uint8_t)(socket >> 8);
-	cookie[2] = (uint8_t)block->epoch;
-	cookie[3] = (uint8_t)gateway->instance;
-}
-
-static void retry_send(struct toy_gateway *gateway, int socket, const struct handshake *block,
-		       const uint8_t *cookie)
-{
-	const struct frame header = {.type = WIRE_RETRY};
-	struct frame_retry retry = {.epoch = block->epoch};
-	uint8_t body[WIRE_RETRY_BODY_BYTES];
-
-	memcpy(retry.session, block->session, sizeof(retry.session));
-	memcpy(retry.cookie, cookie, sizeof(retry.cookie));
-	frame_send(gateway, socket, &header, body, frame_encode_retry(&retry, body));
-}
-
-static void reject_send(struct toy_gateway *gateway, int socket, const struct handshake *block,
-			uint16_t code, uint32_t standing)
-{
-	const struct frame header = {.type = WIRE_REJECT};
-	struct frame_reject reject = {
-	    .epoch = block->epoch, .code = code, .epoch_standing = standing};
-	uint8_t body[WIRE_REJECT_BODY_BYTES];
-
-	memcpy(reject.session, block->session, sizeof(reject.session));
-	frame_send(gateway, socket, &header, body, frame_encode_reject(&reject, body));
-}
-
-static void block_send(struct toy_gateway *gateway, int socket, const struct frame *header,
-		       const struct handshake *block, const struct options *options)
-{
-	uint8_t body[1024];
-	uint32_t len = handshake_encode(block, body);
-	const int packed = options_encode(options, body + len, sizeof(body) - len);
-
-	cr_assert(packed >= 0);
-	frame_send(gateway, socket, header, body, len + (uint32_t)packed);
-}
-
-// What both WELCOMEs have in common.
-static struct options welcome_options(const struct toy_gateway *gateway)
-{
-	return (struct options){
-	    .present = OPTIONS_INSTANCE | OPTIONS_HEARTBEAT_MS | OPTIONS_TIMEOUT_MS |
-		       OPTIONS_GRACE_MS | OPTIONS_WINDOW | OPTIONS_FRAME_MAX,
-	    .instance = gateway->instance,
-	    .heartbeat_ms = gateway->heartbeat_ms,
-	    .timeout_ms = gateway->timeout_ms,
-	    .grace_ms = gateway->grace_ms,
-	    .window = TOY_WINDOW,
-	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
-	};
-}
-
-static void link_welcome(struct toy_gateway *gateway, int socket, const struct handshake *hello)
-{
-	const struct frame header = {.type = WIRE_WELCOME, .handle = gateway->link_handle};
-	struct handshake block = *hello;
-	struct options options = welcome_options(gateway);
-
-	memset(block.cookie, 0, sizeof(block.cookie));
-	options.present |= OPTIONS_WORKER | OPTIONS_WORKERS;
-	options.worker = (uint32_t)socket % gateway->workers;
-	options.workers = gateway->workers;
-	block_send(gateway, socket, &header, &block, &options);
-}
-
-static void backend_hello(struct toy_gateway *gateway, int socket, const struct handshake *hello)
-{
-	struct toy_lane *lane = &gateway->lanes[(uint32_t)socket % gateway->workers];
-
-	if (hello->epoch < gateway->link_epoch) {
-		reject_send(gateway, socket, hello, HOLDFAST_STALE_EPOCH, gateway->link_epoch);
-		return;
-	}
-	if (hello->epoch > gateway->link_epoch)
-		memset(gateway->lanes, 0, sizeof(gateway->lanes));
-	gateway->link_epoch = hello->epoch;
-	if (!lane->live)
-		*lane = (struct toy_lane){.used = true, .socket = socket, .number = hello->lane};
-	link_welcome(gateway, socket, hello);
-}
-
-static void client_welcome(struct toy_gateway *gateway, const struct toy_session *session)
-{
-	const struct frame header = {.type = WIRE_WELCOME, .handle = session->handle};
-	struct handshake block = {.epoch = session->epoch, .count = 1};
-	struct options options = welcome_options(gateway);
-
-	memcpy(block.session, session->id, sizeof(block.session));
-	block.triples[0] =
-	    (struct frame_triple){session->down.acked, session->down.next, session->up.acked};
-	options.present |= OPTIONS_RESUMED;
-	options.resumed = session->connected;
-	block_send(gateway, session->attempt, &header, &block, &options);
-}
-
-static bool lane_of(const struct toy_gateway *gateway, const struct toy_session *session,
-		    int *socket)
-{
-	for (uint32_t i = 0; i < TOY_LANES_MAX; i++) {
-		const struct toy_lane *lane = &gateway->lanes[(session->lane + i) % TOY_LANES_MAX];
-
-		if (!lane->live)
-			continue;
-		*socket = lane->socket;
-		return true;
-	}
-	return false;
-}
-
-static void open_send(struct toy_gateway *gateway, struct toy_session *session)
-{
-	const struct frame header = {.type = WIRE_OPEN,
-				     .flags = session->connected ? WIRE_FLAG_RESUME : 0,
-				     .handle = session->handle};
-	struct handshake block = {.epoch = session->epoch, .count = 1};
-	const struct options options = {
-	    .present = OPTIONS_SERVICE | OPTIONS_TIMEOUT_MS | OPTIONS_GRACE_MS,
-	    .service = options_text("echo"),
-	    .timeout_ms = gateway->timeout_ms,
-	    .grace_ms = gateway->grace_ms,
-	};
-	int socket;
-
-	session->repeat_us = gateway->net->now_us + OPEN_REPEAT_US;
-	memcpy(block.session, session->id, sizeof(block.session));
-	block.triples[0] = session->told;
-	if (lane_of(gateway, session, &socket))
-		block_send(gateway, socket, &header, &block, &options);
+	toy_frame_send(gateway, socket, &header, NULL, 0);
 }
 
 struct toy_session *toy_gateway_find(struct toy_gateway *gateway, const uint8_t *id)
@@ -183,103 +41,35 @@ struct toy_session *toy_gateway_find(struct toy_gateway *gateway, const uint8_t 
 	return NULL;
 }
 
-static struct toy_session *session_make(struct toy_gateway *gateway, const struct handshake *hello)
+bool toy_lane_of(const struct toy_gateway *gateway, const struct toy_session *session, int *socket)
 {
-	struct toy_session *session = gateway->sessions;
+	for (uint32_t i = 0; i < TOY_LANES_MAX; i++) {
+		const struct toy_lane *lane = &gateway->lanes[(session->lane + i) % TOY_LANES_MAX];
 
-	while (session->used)
-		session++;
-	cr_assert(session < gateway->sessions + TOY_SESSIONS_MAX);
-	*session = (struct toy_session){.used = true, .client = -1, .attempt = -1};
-	memcpy(session->id, hello->session, sizeof(session->id));
-	session->handle = gateway->instance << 32 | ++gateway->handles;
-	session->lane = (uint32_t)gateway->handles % gateway->workers;
-	return session;
-}
-
-static void attempt_begin(struct toy_gateway *gateway, struct toy_session *session, int socket,
-			  const struct handshake *hello)
-{
-	session->epoch = hello->epoch;
-	session->attempt = socket;
-	session->told = hello->triples[0];
-	session->opened = false;
-	if (session->connected)
-		client_welcome(gateway, session);
-	open_send(gateway, session);
-}
-
-static void client_hello(struct toy_gateway *gateway, int socket, const struct frame *frame,
-			 const struct handshake *hello)
-{
-	struct toy_session *session = toy_gateway_find(gateway, hello->session);
-	const bool resume = (frame->flags & WIRE_FLAG_RESUME) != 0;
-
-	if (gateway->refuse != 0) {
-		reject_send(gateway, socket, hello, gateway->refuse, 0);
-		return;
+		if (!lane->live)
+			continue;
+		*socket = lane->socket;
+		return true;
 	}
-	if (!session && (resume || hello->triples[0].expected > 0)) {
-		reject_send(gateway, socket, hello, HOLDFAST_STATE_MISMATCH, 0);
-		return;
-	}
-	if (!session)
-		session = session_make(gateway, hello);
-	if (hello->epoch < session->epoch ||
-	    (hello->epoch == session->epoch && socket != session->attempt &&
-	     socket != session->client))
-		reject_send(gateway, socket, hello, HOLDFAST_STALE_EPOCH, session->epoch);
-	else if (hello->epoch > session->epoch)
-		attempt_begin(gateway, session, socket, hello);
-	else if (session->attempt == socket && (session->opened || session->connected))
-		client_welcome(gateway, session);
-}
-
-static uint32_t token_keep(const struct handshake *hello, uint8_t *kept, uint32_t room)
-{
-	struct options options;
-
-	cr_assert_eq(options_decode(hello->options, hello->options_bytes, &options), 0);
-	cr_assert(options.token.len <= room);
-	if (options.token.len > 0)
-		memcpy(kept, options.token.bytes, options.token.len);
-	return options.token.len;
-}
-
-static void hello_take(struct toy_gateway *gateway, int socket, const struct frame *frame)
-{
-	struct handshake hello;
-	uint8_t cookie[WIRE_COOKIE_BYTES];
-
-	cr_assert_eq(frame->body_bytes + WIRE_HEADER_BYTES, WIRE_FRAME_MAX_DEFAULT, "padded");
-	cr_assert_eq(handshake_decode(frame, &hello), 0);
-	cookie_make(gateway, socket, &hello, cookie);
-	if (memcmp(cookie, hello.cookie, sizeof(cookie)) != 0) {
-		retry_send(gateway, socket, &hello, cookie);
-	} else if (hello.role == WIRE_ROLE_BACKEND) {
-		gateway->backend_token_bytes =
-		    token_keep(&hello, gateway->backend_token, sizeof(gateway->backend_token));
-		backend_hello(gateway, socket, &hello);
-	} else {
-		gateway->client_token_bytes =
-		    token_keep(&hello, gateway->client_token, sizeof(gateway->client_token));
-		client_hello(gateway, socket, frame, &hello);
-	}
+	return false;
 }
 
 // ---- Frames of sessions --------------------------------------------------------------------
 
-static void ack_send(struct toy_gateway *gateway, int socket, const struct toy_session *session)
+static void acks_send(struct toy_gateway *gateway, int socket, const struct toy_session *session)
 {
-	const struct frame header = {
-	    .type = WIRE_ACK,
-	    .window = TOY_WINDOW,
-	    .handle = session->handle,
-	    .seq = (uint32_t)session->down.next,
-	    .ack = (uint32_t)session->up.acked,
-	};
+	for (uint32_t k = 0; k < session->channels; k++) {
+		const struct frame header = {
+		    .type = WIRE_ACK,
+		    .channel = (uint8_t)k,
+		    .window = TOY_WINDOW,
+		    .handle = session->handle,
+		    .seq = (uint32_t)session->down[k].next,
+		    .ack = (uint32_t)session->up[k].acked,
+		};
 
-	frame_send(gateway, socket, &header, NULL, 0);
+		toy_frame_send(gateway, socket, &header, NULL, 0);
+	}
 }
 
 static void confirm_take(struct toy_gateway *gateway, struct toy_session *session, int socket,
@@ -294,10 +84,12 @@ static void confirm_take(struct toy_gateway *gateway, struct toy_session *sessio
 		session->attempt = -1;
 		session->connected = true;
 		session->detached = false;
-		if (session->told.expected > session->down.acked)
-			session->down.acked = session->told.expected;
+		for (uint32_t k = 0; k < session->channels; k++) {
+			if (session->told[k].expected > session->down[k].acked)
+				session->down[k].acked = session->told[k].expected;
+		}
 	}
-	ack_send(gateway, socket, session);
+	acks_send(gateway, socket, session);
 }
 
 // Learns from a frame that passes. Returns whether it may.
@@ -329,10 +121,13 @@ static void pass_on(struct toy_gateway *gateway, struct toy_session *session, bo
 {
 	int socket = session->client;
 
-	if (!numbers_learn(frame, from_client ? &session->up : &session->down,
-			   from_client ? &session->down : &session->up))
+	struct toy_direction *up = &session->up[frame->channel];
+	struct toy_direction *down = &session->down[frame->channel];
+
+	cr_assert(frame->channel < session->channels);
+	if (!numbers_learn(frame, from_client ? up : down, from_client ? down : up))
 		return;
-	if (from_client ? !lane_of(gateway, session, &socket)
+	if (from_client ? !toy_lane_of(gateway, session, &socket)
 			: session->detached || !session->connected)
 		return;
 	toy_net_reply(gateway->net, socket, bytes, len);
@@ -340,16 +135,17 @@ static void pass_on(struct toy_gateway *gateway, struct toy_session *session, bo
 
 void toy_gateway_close(struct toy_gateway *gateway, struct toy_session *session, uint16_t code)
 {
-	const struct frame header = {.type = WIRE_CLOSE, .handle = session->handle};
+	struct frame header = {.type = WIRE_CLOSE, .handle = session->handle};
 	const struct frame_close close = {.code = code};
 	uint8_t body[WIRE_CLOSE_BODY_BYTES];
 	int socket;
 
 	frame_encode_close(&close, body);
 	if (session->client >= 0 && !session->detached)
-		frame_send(gateway, session->client, &header, body, sizeof(body));
-	if (lane_of(gateway, session, &socket))
-		frame_send(gateway, socket, &header, body, sizeof(body));
+		toy_frame_send(gateway, session->client, &header, body, sizeof(body));
+	for (; header.channel < session->channels && toy_lane_of(gateway, session, &socket);
+	     header.channel++)
+		toy_frame_send(gateway, socket, &header, body, sizeof(body));
 	session->used = false;
 }
 
@@ -361,34 +157,9 @@ static void close_take(struct toy_gateway *gateway, struct toy_session *session,
 	gateway->closes++;
 	frame_decode_close(frame, &close);
 	bare_send(gateway, socket, WIRE_CLOSE_ACK, session->handle, frame->channel);
+	if ((session->fresh & 1u << frame->channel) != 0)
+		return;
 	toy_gateway_close(gateway, session, close.code);
-}
-
-static void open_ack_take(struct toy_gateway *gateway, struct toy_session *session,
-			  const struct frame *frame)
-{
-	struct frame_open_ack ack;
-	struct handshake block = {.epoch = session->epoch};
-
-	frame_decode_open_ack(frame, &ack);
-	if (session->opened)
-		return;
-	gateway->open_acks += ack.code == 0;
-	gateway->open_refusals += ack.code != 0;
-	if (ack.code != 0) {
-		memcpy(block.session, session->id, sizeof(block.session));
-		reject_send(gateway, session->attempt, &block, ack.code, ack.epoch);
-		session->used = false;
-		return;
-	}
-	if (ack.epoch != session->epoch)
-		return;
-	session->opened = true;
-	if (session->connected)
-		return;
-	session->up = (struct toy_direction){ack.triple.expected, session->told.next};
-	session->down = (struct toy_direction){session->told.expected, ack.triple.next};
-	client_welcome(gateway, session);
 }
 
 static struct toy_session *session_of(struct toy_gateway *gateway, uint64_t handle)
@@ -429,11 +200,17 @@ static void session_take(struct toy_gateway *gateway, struct toy_session *sessio
 		if (socket != session->attempt)
 			unknown_answer(gateway, socket, frame);
 	} else if (frame->type == WIRE_OPEN_ACK) {
-		open_ack_take(gateway, session, frame);
+		toy_open_ack_take(gateway, session, frame);
 	} else if (frame->type == WIRE_CLOSE) {
 		close_take(gateway, session, socket, frame);
+	} else if (frame->type == WIRE_EVENT_ACK) {
+		const uint16_t last = backend ? session->backend_event : session->client_event;
+
+		cr_expect_eq(frame->aux, last, "event %u, not %u", frame->aux, last);
+		gateway->client_event_acks += !backend;
+		gateway->backend_event_acks += backend;
 	} else if (frame->type == WIRE_SLEEP) {
-		ack_send(gateway, socket, session);
+		acks_send(gateway, socket, session);
 		toy_gateway_detach(gateway, session);
 	} else if (frame->type == WIRE_DATA || frame->type == WIRE_ACK || frame->type == WIRE_NAK ||
 		   frame->type == WIRE_DATAGRAM) {
@@ -453,7 +230,7 @@ static void link_take(struct toy_gateway *gateway, int socket, const struct fram
 			continue;
 		if (frame->type == WIRE_CONFIRM && gateway->link_epoch != 0) {
 			lane->live = true;
-			frame_send(gateway, socket, &ack, NULL, 0);
+			toy_frame_send(gateway, socket, &ack, NULL, 0);
 		}
 		if (frame->type == WIRE_CLOSE)
 			bare_send(gateway, socket, WIRE_CLOSE_ACK, gateway->link_handle, 0);
@@ -473,7 +250,7 @@ static void packet_take(void *arg, int socket, const uint8_t *bytes, uint32_t le
 		  frame_legal_from(frame.type, FRAME_FROM_BACKEND));
 	session = session_of(gateway, frame.handle);
 	if (frame.type == WIRE_HELLO)
-		hello_take(gateway, socket, &frame);
+		toy_hello_take(gateway, socket, &frame);
 	else if (session)
 		session_take(gateway, session, socket, &frame, bytes, len);
 	else if (frame.handle == gateway->link_handle && gateway->link_epoch != 0)
@@ -482,22 +259,36 @@ static void packet_take(void *arg, int socket, const uint8_t *bytes, uint32_t le
 		unknown_answer(gateway, socket, &frame);
 }
 
-void toy_gateway_detach(struct toy_gateway *gateway, struct toy_session *session)
+void toy_gateway_event(struct toy_gateway *gateway, struct toy_session *session, bool to_client,
+		       const char *name, uint8_t channel, bool again)
 {
-	const struct frame header = {
-	    .type = WIRE_EVENT, .aux = ++session->event, .handle = session->handle};
+	uint16_t *number = to_client ? &session->client_event : &session->backend_event;
+	const struct frame header = {.type = WIRE_EVENT,
+				     .channel = channel,
+				     .aux = again ? *number : ++*number,
+				     .handle = session->handle};
 	const struct options options = {
 	    .present = OPTIONS_EVENT | OPTIONS_EPOCH,
-	    .event = options_text(WIRE_EVENT_PEER_DETACHED),
+	    .event = options_text(name),
 	    .epoch = session->epoch,
 	};
 	uint8_t body[128];
-	int socket;
+	int socket = session->client;
 
+	if (to_client || toy_lane_of(gateway, session, &socket))
+		toy_frame_send(gateway, socket, &header, body,
+			       (uint32_t)options_encode(&options, body, sizeof(body)));
+}
+
+void toy_gateway_detach(struct toy_gateway *gateway, struct toy_session *session)
+{
 	session->detached = true;
-	if (lane_of(gateway, session, &socket))
-		frame_send(gateway, socket, &header, body,
-			   (uint32_t)options_encode(&options, body, sizeof(body)));
+	toy_gateway_event(gateway, session, false, WIRE_EVENT_PEER_DETACHED, 0, false);
+}
+
+void toy_gateway_forget(struct toy_session *session, uint8_t channel)
+{
+	session->fresh |= (uint8_t)(1u << channel);
 }
 
 // ---- Timers --------------------------------------------------------------------------------
@@ -509,14 +300,15 @@ static void heartbeats_send(struct toy_gateway *gateway)
 
 	for (uint32_t i = 0; i < TOY_LANES_MAX; i++) {
 		if (gateway->lanes[i].live)
-			frame_send(gateway, gateway->lanes[i].socket, &header, body, sizeof(body));
+			toy_frame_send(gateway, gateway->lanes[i].socket, &header, body,
+				       sizeof(body));
 	}
 	for (uint32_t i = 0; i < TOY_SESSIONS_MAX; i++) {
 		const struct toy_session *session = &gateway->sessions[i];
 
 		header.handle = session->handle;
 		if (session->used && session->connected && !session->detached)
-			frame_send(gateway, session->client, &header, body, sizeof(body));
+			toy_frame_send(gateway, session->client, &header, body, sizeof(body));
 	}
 }
 
@@ -528,8 +320,9 @@ static void timers_run(void *arg)
 	for (uint32_t i = 0; i < TOY_SESSIONS_MAX; i++) {
 		struct toy_session *session = &gateway->sessions[i];
 
-		if (session->used && !session->opened && now_us >= session->repeat_us)
-			open_send(gateway, session);
+		if (session->used && session->opened + 1u != 1u << session->channels &&
+		    now_us >= session->repeat_us)
+			toy_open_send(gateway, session);
 	}
 	if (now_us < gateway->heartbeat_us)
 		return;

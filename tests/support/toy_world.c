@@ -31,11 +31,13 @@ static void backend_session(void *context, struct holdfast_session *session,
 			    const struct holdfast_session_event *event)
 {
 	struct toy_world *world = context;
+	struct holdfast_session_info info;
 
 	switch (event->kind) {
 	case HOLDFAST_SESSION_EVENT_OPENED:
+		holdfast_backend_info(session, &info, sizeof(info));
 		world->opened++;
-		world->last = session;
+		world->last = world->of_channel[info.channel] = session;
 		break;
 	case HOLDFAST_SESSION_EVENT_DETACHED:
 		world->detached++;

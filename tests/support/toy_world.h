@@ -32,8 +32,9 @@ struct toy_world {
 	struct toy_caller callers[TOY_CLIENTS_MAX];
 	uint32_t opened, detached, resumed, closed, registered, lanes_told, link_lost, taken;
 	uint32_t backend_returned;
-	bool hold;                     // the backend takes no messages
-	struct holdfast_session *last; // session opened last
+	bool hold;                                              // the backend takes no messages
+	struct holdfast_session *last;                          // session opened last
+	struct holdfast_session *of_channel[WIRE_CHANNELS_MAX]; // the same, channel by channel
 	uint16_t closed_code;
 };
 

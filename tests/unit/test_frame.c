@@ -181,8 +181,8 @@ static uint32_t golden_bytes(const struct golden *golden, uint8_t bytes[static R
 
 static bool has_channel(uint32_t type)
 {
-	return (type >= WIRE_OPEN && type <= WIRE_DATAGRAM) || type == WIRE_CLOSE ||
-	       type == WIRE_CLOSE_ACK;
+	return (type >= WIRE_OPEN && type <= WIRE_DATAGRAM) || type == WIRE_EVENT ||
+	       type == WIRE_CLOSE || type == WIRE_CLOSE_ACK;
 }
 
 // A judge of body lengths that shares nothing with the codec but the goldens.
