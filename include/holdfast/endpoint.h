@@ -12,14 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "holdfast/api.h"
 #include "holdfast/errors.h"
 #include "holdfast/wire.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define HOLDFAST_API __attribute__((visibility("default")))
 
 // A time-out in milliseconds that does not come.
 #define HOLDFAST_FOREVER (-1)

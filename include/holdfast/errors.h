@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "holdfast/api.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -44,10 +46,10 @@ enum holdfast_code { HOLDFAST_OK = 0, HOLDFAST_CODES(HOLDFAST_CODE_ENUM) HOLDFAS
 
 // Each of these takes any number; one that is no code of this list gives "UNKNOWN_CODE",
 // "unknown code", not retriable, and HOLDFAST_STOP. Any thread; the strings are static.
-const char *holdfast_code_name(uint16_t code);
-const char *holdfast_code_text(uint16_t code);
-bool holdfast_code_retriable(uint16_t code);
-enum holdfast_policy holdfast_code_policy(uint16_t code);
+HOLDFAST_API const char *holdfast_code_name(uint16_t code);
+HOLDFAST_API const char *holdfast_code_text(uint16_t code);
+HOLDFAST_API bool holdfast_code_retriable(uint16_t code);
+HOLDFAST_API enum holdfast_policy holdfast_code_policy(uint16_t code);
 
 #ifdef __cplusplus
 }
