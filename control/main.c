@@ -204,6 +204,7 @@ int main(int argc, char **argv)
 {
 	// Too large for a stack, and needed until the end.
 	static struct settings settings;
+	static struct settings_sources sources;
 	struct arguments arguments = {.config = NULL};
 	char error[SETTINGS_ERROR_BYTES];
 	const int status = read_arguments(argc, argv, &arguments);
@@ -213,13 +214,13 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
-	if (settings_load(arguments.config, &settings, error) != 0)
+	if (settings_load(arguments.config, &settings, &sources, error) != 0)
 		return failed(error);
 	settings.bench = arguments.bench;
 	settings.eal_argc = arguments.eal_argc;
 	settings.eal_argv = arguments.eal_argv;
 	if (arguments.check) {
-		settings_print(&settings, stdout);
+		settings_print(&settings, &sources, stdout);
 		return EXIT_STOPPED;
 	}
 	return run(&settings);

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The gateway's settings: what the configuration file says, one struct for each section.
 //
-// A plain value, made once at start and only read from then on. Every number has its unit in its
-// name; bounds and meaning of each key stand in docs/operations.md.
+// A plain value. The gateway's own is changed by the control thread alone, when the file is read
+// anew or a key is set, and only in keys that settings_key.c calls live. Every number has its unit
+// in its name; bounds and meaning of each key stand in settings_key.c.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "control/settings_key.h"
 #include "dataplane/dataplane.h"
 
 enum {
 	SETTINGS_ERROR_BYTES = 256,
 	SETTINGS_PATH_BYTES = 108, // as long as a Unix socket's path can be
 	SETTINGS_TEXT_BYTES = 256,
+	SETTINGS_FILE_BYTES = 400, // of a configuration file's name
+	SETTINGS_SOURCE_BYTES = SETTINGS_FILE_BYTES + 16,
+	SETTINGS_WARNINGS_MAX = 16,
+	SETTINGS_WARNING_BYTES = 200,
 	SETTINGS_PREFIXES_MAX = 64,
 	SETTINGS_LISTEN_MAX = 16,
 	SETTINGS_NAMES_MAX = 64, // allowed backends of one service
@@ -72,7 +78,7 @@ struct settings_replay {
 
 enum settings_lost { SETTINGS_LOST_WAIT, SETTINGS_LOST_REBIND, SETTINGS_LOST_CLOSE };
 
-// [service NAME]
+// [service NAME]; without a name: one that is no more, its index is kept free.
 struct settings_service {
 	char name[WIRE_NAME_MAX + 1];
 	enum settings_lost lost;
@@ -133,16 +139,41 @@ struct settings {
 	char **eal_argv;
 };
 
+// Where each value comes from; indexes are those of settings_key.h and of ports and services.
+struct settings_sources {
+	char file[SETTINGS_FILE_BYTES];
+	int lines[SETTINGS_KEYS_MAX]; // 0: default, SETTINGS_LINE_SET: set by hand
+	int ports[DATAPLANE_PORTS_MAX][SETTINGS_KEYS_MAX];
+	int services[DIRECTORY_SERVICES_MAX][SETTINGS_KEYS_MAX];
+};
+
+enum { SETTINGS_LINE_SET = -1 };
+
+// What is no error but hardly meant.
+struct settings_warnings {
+	uint32_t count;
+	char lines[SETTINGS_WARNINGS_MAX][SETTINGS_WARNING_BYTES];
+};
+
 // Fills in the default of every key; no port, no service, nobody may register.
 void settings_defaults(struct settings *settings);
 
-// Defaults, then the file at path; NULL: the built-in configuration for a first look.
+// Defaults, then the file at path; NULL: the built-in configuration for a first look. sources may
+// be NULL.
 // Returns 0, or -errno and one line in error that names file, line, key and what to do.
-int settings_load(const char *path, struct settings *settings,
+int settings_load(const char *path, struct settings *settings, struct settings_sources *sources,
 		  char error[static SETTINGS_ERROR_BYTES]);
 
-// Prints the effective settings as a file that settings_load() reads.
-void settings_print(const struct settings *settings, FILE *out);
+// What must hold between keys. Returns 0, or -EINVAL with what is wrong in error.
+int settings_check(const struct settings *settings, char error[static SETTINGS_ERROR_BYTES]);
+
+// What is no error, on this machine.
+void settings_warn(const struct settings *settings, struct settings_warnings *warnings);
+
+// Prints the effective settings as a file that settings_load() reads, with comments that say where
+// each comes from unless sources is NULL.
+void settings_print(const struct settings *settings, const struct settings_sources *sources,
+		    FILE *out);
 
 // Whether the internet address lies in one of count prefixes.
 bool settings_prefixes_have(const struct settings_prefix *prefixes, uint32_t count,

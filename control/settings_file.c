@@ -1,108 +1,124 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reading the configuration file: sections, lines (split by inih), and what must hold between
-// keys.
+// Reading the configuration file: sections, and lines split by inih.
 #include <errno.h>
 #include <string.h>
 
 #include <ini.h>
 
-#include "control/settings_key.h"
-#include "protocol/liveness.h"
+#include "control/settings_near.h"
+#include "control/settings_value.h"
 
-// The port or service of this name, made where it is new. NULL: refused.
-static void *port_named(struct settings_reader *reader, const char *name)
+// Defaults of a section that is new.
+static void section_reset(struct settings *settings, const char *kind, uint32_t index)
+{
+	const struct settings_key *key;
+
+	for (uint32_t i = 0; (key = settings_key_at(i)) != NULL; i++) {
+		if (strcmp(key->section, kind) == 0)
+			settings_value_reset(settings, (struct settings_place){key, index});
+	}
+}
+
+// Index of the port or service of this name, made where it is new. -1: refused.
+static int port_named(struct settings_reader *reader, const char *name)
 {
 	struct settings *settings = reader->settings;
 
 	for (uint32_t i = 0; i < settings->ports_count; i++) {
 		if (strcmp(settings->ports[i].name, name) == 0)
-			return &settings->ports[i];
+			return (int)i;
 	}
 	if (settings->ports_count == DATAPLANE_PORTS_MAX) {
 		settings_refuse(reader, "more than %d ports", DATAPLANE_PORTS_MAX);
-		return NULL;
+		return -1;
 	}
 	if (name[0] == '\0' || strlen(name) >= sizeof(settings->ports[0].name)) {
 		settings_refuse(reader, "[port %s]: a name of 1 to %zu characters is wanted", name,
 				sizeof(settings->ports[0].name) - 1);
-		return NULL;
+		return -1;
 	}
 
-	struct settings_port *port = &settings->ports[settings->ports_count++];
-
-	strcpy(port->name, name);
-	return port;
+	strcpy(settings->ports[settings->ports_count].name, name);
+	section_reset(settings, "port", settings->ports_count);
+	return (int)settings->ports_count++;
 }
 
-static void *service_named(struct settings_reader *reader, const char *name)
+static int service_named(struct settings_reader *reader, const char *name)
 {
 	struct settings *settings = reader->settings;
 
 	for (uint32_t i = 0; i < settings->services_count; i++) {
 		if (strcmp(settings->services[i].name, name) == 0)
-			return &settings->services[i];
+			return (int)i;
 	}
 	if (settings->services_count == DIRECTORY_SERVICES_MAX) {
 		settings_refuse(reader, "more than %d services", DIRECTORY_SERVICES_MAX);
-		return NULL;
+		return -1;
 	}
 	if (name[0] == '\0' || strlen(name) > WIRE_NAME_MAX) {
 		settings_refuse(reader, "[service %s]: a name of 1 to %d characters is wanted",
 				name, WIRE_NAME_MAX);
-		return NULL;
+		return -1;
 	}
 
-	struct settings_service *service = &settings->services[settings->services_count++];
-
-	strcpy(service->name, name);
-	return service;
+	strcpy(settings->services[settings->services_count].name, name);
+	section_reset(settings, "service", settings->services_count);
+	return (int)settings->services_count++;
 }
 
-// What a section fills, made where it is new; kind is its first word. NULL: refused.
-static void *section_find(struct settings_reader *reader, const char *section, char kind[static 32])
+// Index of the port or service of this name, made where it is new; 0 where the section has none.
+// kind is its first word. Returns -1: refused.
+static int section_find(struct settings_reader *reader, const char *section, char kind[static 32])
 {
 	const char *title = strchr(section, ' ');
 	const size_t kind_len = title != NULL ? (size_t)(title - section) : strlen(section);
+	char near[SETTINGS_NEAR_BYTES];
 
 	snprintf(kind, 32, "%.*s", (int)kind_len, section);
 	title = title != NULL ? title + strspn(title, " ") : "";
 	if (!settings_key_section(kind)) {
-		settings_refuse(reader, "[%s]: no such section", section);
-		return NULL;
+		settings_refuse(reader, "[%.64s]: no such section; %.150s", section,
+				settings_near_section(kind, near));
+		return -1;
 	}
 	if (strcmp(kind, "port") == 0)
 		return port_named(reader, title);
 	if (strcmp(kind, "service") == 0)
 		return service_named(reader, title);
 	if (title[0] != '\0') {
-		settings_refuse(reader, "[%s]: this section has no name", section);
-		return NULL;
+		settings_refuse(reader, "[%.64s]: this section has no name", section);
+		return -1;
 	}
-	return reader->settings;
+	return 0;
 }
 
 // inih calls this for each "name = value". Returns 1, or 0 where it is refused.
 static int pair_read(void *context, const char *section, const char *name, const char *value)
 {
 	struct settings_reader *reader = context;
-	char kind[32], list[160];
+	char kind[32], near[SETTINGS_NEAR_BYTES];
 
 	if (reader->message[0] != '\0')
 		return 0;
 	if (section[0] == '\0')
 		return settings_refuse(reader, "%s: before any [section]", name);
 
-	void *base = section_find(reader, section, kind);
+	const int index = section_find(reader, section, kind);
 
-	if (base == NULL)
+	if (index < 0)
 		return 0;
 
-	const struct settings_key *key = settings_key_find(kind, name);
+	const struct settings_place place = {settings_key_find(kind, name), (uint32_t)index};
 
-	if (key != NULL)
-		return settings_key_set(reader, key, base, value);
-	return settings_refuse(reader, "[%s] has no key \"%s\"; it has %s", section, name,
-			       settings_key_list(kind, list));
+	if (place.key == NULL)
+		return settings_refuse(reader, "[%.64s] has no key \"%.40s\"; %.130s", section,
+				       name, settings_near_key(kind, name, near));
+	// Of a key that is there twice the later counts; a list goes on.
+	const bool list = place.key->kind >= SETTINGS_KIND_ADDRESSES;
+
+	if (reader->sources != NULL && (!list || *settings_source(reader->sources, place) == 0))
+		*settings_source(reader->sources, place) = reader->line;
+	return settings_value_set(reader, place, value);
 }
 
 // A section without keys, of which inih says nothing, is one all the same.
@@ -114,7 +130,7 @@ static bool section_begin(struct settings_reader *reader, const char *line)
 	if (line[0] != '[' || line[len] != ']' || len > sizeof(section))
 		return true;
 	snprintf(section, sizeof(section), "%.*s", (int)len - 1, line + 1);
-	return section_find(reader, section, kind) != NULL;
+	return section_find(reader, section, kind) >= 0;
 }
 
 // fgets for inih that refuses lines which its buffer would cut.
@@ -135,57 +151,6 @@ static char *line_read(char *line, int room, void *context)
 	return section_begin(reader, line) ? line : NULL;
 }
 
-static const char *ports_check(const struct settings *settings, char text[static 160])
-{
-	if (settings->ports_count == 0)
-		return "no [port NAME]: the gateway needs at least one port";
-	for (uint32_t port = 0; port < settings->ports_count; port++) {
-		uint32_t addresses = 0;
-
-		for (uint32_t i = 0; i < settings->addresses_count; i++)
-			addresses += settings->addresses[i].port == port;
-		if (settings->ports[port].device[0] != '\0' && addresses > 0)
-			continue;
-		snprintf(text, 160, "[port %s]: %s is missing", settings->ports[port].name,
-			 addresses > 0 ? "device" : "addresses");
-		return text;
-	}
-	return NULL;
-}
-
-static const char *backend_check(const struct settings *settings)
-{
-	for (uint32_t i = 0; i < settings->backend.listen_count; i++) {
-		uint32_t k = 0;
-
-		while (k < settings->addresses_count &&
-		       memcmp(settings->addresses[k].ip, settings->backend.listen[i], 16) != 0)
-			k++;
-		if (k == settings->addresses_count)
-			return "[backend] listen: not an address of any port";
-	}
-	if (settings->backend.from_count > 0 && settings->backend.listen_count == 0)
-		return "[backend] from is set, listen is not: say at which own address backends "
-		       "may register";
-	return NULL;
-}
-
-// What must hold between keys. Returns NULL or what is wrong.
-static const char *settings_check(const struct settings *settings, char text[static 160])
-{
-	const char *wrong = ports_check(settings, text);
-
-	if (wrong == NULL)
-		wrong = backend_check(settings);
-	if (wrong == NULL && settings->services_count == 0)
-		wrong = "no [service NAME]: name at least one service";
-	if (wrong == NULL &&
-	    liveness_interval_ms(settings->session.timeout_ms, settings->session.heartbeat_ms) == 0)
-		wrong = "[session] heartbeat_ms must be above 0 and below timeout_ms (and must be "
-			"set where timeout_ms is below 2000)";
-	return wrong;
-}
-
 static const char first_look[] = "[gateway]\n"
 				 "name = first-look\n"
 				 "[port tap]\n"
@@ -201,13 +166,18 @@ static const char first_look[] = "[gateway]\n"
 				 "[service echo]\n"
 				 "backends = *\n";
 
-int settings_load(const char *path, struct settings *settings,
+int settings_load(const char *path, struct settings *settings, struct settings_sources *sources,
 		  char error[static SETTINGS_ERROR_BYTES])
 {
-	struct settings_reader reader = {.settings = settings};
-	char text[160];
+	struct settings_reader reader = {.settings = settings, .sources = sources};
+	char wrong[SETTINGS_ERROR_BYTES];
 
 	settings_defaults(settings);
+	if (sources != NULL) {
+		memset(sources, 0, sizeof(*sources));
+		snprintf(sources->file, sizeof(sources->file), "%s",
+			 path != NULL ? path : "built-in");
+	}
 	reader.file = path != NULL
 			  ? fopen(path, "re")
 			  : fmemopen((void *)(uintptr_t)first_look, sizeof(first_look) - 1, "r");
@@ -238,10 +208,8 @@ int settings_load(const char *path, struct settings *settings,
 		return -EINVAL;
 	}
 
-	const char *wrong = settings_check(settings, text);
-
-	if (wrong != NULL) {
-		snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s", path, wrong);
+	if (settings_check(settings, wrong) != 0) {
+		snprintf(error, SETTINGS_ERROR_BYTES, "%s: %.180s", path, wrong);
 		return -EINVAL;
 	}
 	return 0;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The effective settings as a file that would give them: every key that this build can be given.
+// Values as text, and the effective settings as a file that would give them.
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "control/settings.h"
+#include "control/settings_value.h"
 
 // Bits by which an IPv4 prefix is longer when it is written as one of IPv6.
 enum { MAPPED_BITS = 96 };
+
+enum { COMMENT_COLUMN = 40, LINE_LEN = 120 };
 
 // Lists can be longer than a line may be.
 static const char next_item[] = ",\n\t";
@@ -30,89 +33,173 @@ static void print_ip(FILE *out, const uint8_t *ip)
 	fputs(text, out);
 }
 
-static void print_port(FILE *out, const struct settings *settings, uint32_t index)
+static void print_addresses(const struct settings *settings, uint32_t port, const char *between,
+			    FILE *out)
 {
-	const struct settings_port *port = &settings->ports[index];
-	const char *separator = "";
+	bool first = true;
 
-	fprintf(out, "\n[port %s]\ndevice = %s\naddresses = ", port->name, port->device);
 	for (uint32_t i = 0; i < settings->addresses_count; i++) {
-		const struct dataplane_address *address = &settings->addresses[i];
-
-		if (address->port != index)
+		if (settings->addresses[i].port != port)
 			continue;
-		fputs(separator, out);
-		print_ip(out, address->ip);
-		fprintf(out, "/%u", address->prefix_bits);
-		separator = next_item;
+		fputs(first ? "" : between, out);
+		print_ip(out, settings->addresses[i].ip);
+		fprintf(out, "/%u", settings->addresses[i].prefix_bits);
+		first = false;
 	}
-	fputs("\n", out);
-	if (port->mtu > 0) // else the device's own, for which there is no number
-		fprintf(out, "mtu = %u\n", port->mtu);
-	fprintf(out, "vlan = %u\nexception = %s\nchecksum = %s\n", port->vlan,
-		port->exception == SETTINGS_EXCEPTION_TAP ? "tap" : "none",
-		port->checksum == DATAPLANE_CHECKSUM_TRUST ? "trust" : "verify");
 }
 
-static void print_backend(FILE *out, const struct settings_backend *backend)
+static void print_listen(const struct settings_backend *backend, const char *between, FILE *out)
 {
-	fprintf(out, "\n[backend]\n%s", backend->listen_count > 0 ? "listen = " : "# listen: none");
 	for (uint32_t i = 0; i < backend->listen_count; i++) {
-		fputs(i > 0 ? next_item : "", out);
+		fputs(i > 0 ? between : "", out);
 		print_ip(out, backend->listen[i]);
 	}
-	fputs(backend->from_count > 0 ? "\nfrom = " : "\n# from: nobody", out);
+}
+
+static void print_prefixes(const struct settings_backend *backend, const char *between, FILE *out)
+{
 	for (uint32_t i = 0; i < backend->from_count; i++) {
 		const struct settings_prefix *prefix = &backend->from[i];
 		const bool ipv4 = is_ipv4(prefix->ip) && prefix->bits >= MAPPED_BITS;
 
-		fputs(i > 0 ? next_item : "", out);
+		fputs(i > 0 ? between : "", out);
 		print_ip(out, prefix->ip);
 		fprintf(out, "/%u", ipv4 ? prefix->bits - MAPPED_BITS : prefix->bits);
 	}
-	fputs("\n", out);
 }
 
-static void print_service(FILE *out, const struct settings_service *service)
+static void print_names(const struct settings_service *service, const char *between, FILE *out)
 {
-	static const char *const lost[] = {"wait", "rebind", "close"};
-
-	fprintf(out, "\n[service %s]\nlost = %s\nbackends = %s", service->name, lost[service->lost],
-		service->any ? "*" : "");
+	fputs(service->any ? "*" : "", out);
 	for (uint32_t i = 0; i < service->names_count; i++)
-		fprintf(out, "%s%s", i > 0 || service->any ? next_item : "", service->names[i]);
+		fprintf(out, "%s%s", i > 0 || service->any ? between : "", service->names[i]);
+}
+
+static const char *base_of(const struct settings *settings, struct settings_place place)
+{
+	if (strcmp(place.key->section, "port") == 0)
+		return (const char *)&settings->ports[place.index];
+	if (strcmp(place.key->section, "service") == 0)
+		return (const char *)&settings->services[place.index];
+	return (const char *)settings;
+}
+
+static void print_number(const struct settings_key *key, const char *at, FILE *out)
+{
+	char text[SETTINGS_BOUNDS_BYTES];
+	uint64_t number = *(const uint32_t *)(const void *)at;
+
+	if (key->kind == SETTINGS_KIND_U16)
+		number = *(const uint16_t *)(const void *)at;
+	else if (key->kind == SETTINGS_KIND_BYTES64)
+		number = *(const uint64_t *)(const void *)at;
+	fputs(settings_key_number(key, number, text), out);
+}
+
+static void print_choice(const struct settings_key *key, const char *at, FILE *out)
+{
+	int value;
+
+	memcpy(&value, at, sizeof(value));
+	for (const struct settings_word *word = key->words; word->text != NULL; word++) {
+		if (word->value == value)
+			fputs(word->text, out);
+	}
+}
+
+void settings_value_print(const struct settings *settings, struct settings_place place,
+			  const char *between, FILE *out)
+{
+	const char *at = base_of(settings, place) + place.key->offset;
+
+	switch (place.key->kind) {
+	case SETTINGS_KIND_TEXT:
+		fputs(at, out);
+		break;
+	case SETTINGS_KIND_CHOICE:
+		print_choice(place.key, at, out);
+		break;
+	case SETTINGS_KIND_BOOL:
+		fputs(*(const bool *)at ? "yes" : "no", out);
+		break;
+	case SETTINGS_KIND_ADDRESSES:
+		print_addresses(settings, place.index, between, out);
+		break;
+	case SETTINGS_KIND_LISTEN:
+		print_listen(&settings->backend, between, out);
+		break;
+	case SETTINGS_KIND_PREFIXES:
+		print_prefixes(&settings->backend, between, out);
+		break;
+	case SETTINGS_KIND_NAMES:
+		print_names(&settings->services[place.index], between, out);
+		break;
+	default:
+		print_number(place.key, at, out);
+	}
+}
+
+char *settings_value_text(const struct settings *settings, struct settings_place place)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (out == NULL)
+		return NULL;
+	settings_value_print(settings, place, ", ", out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static void print_section(const struct settings *settings, struct settings_place place, FILE *out)
+{
+	const char *section = place.key->section;
+	const char *name = settings_place_title(settings, place);
+
+	fprintf(out, "%s[%s%s%s]\n", strcmp(section, "gateway") == 0 ? "" : "\n", section,
+		name[0] != '\0' ? " " : "", name);
+}
+
+// The value and where it comes from, in one line where that is short.
+static void print_line(const struct settings *settings, const struct settings_sources *sources,
+		       struct settings_place place, FILE *out)
+{
+	char source[SETTINGS_SOURCE_BYTES] = "";
+	char *value = settings_value_text(settings, place);
+	const bool zero = place.key->zero != NULL && value != NULL && strcmp(value, "0") == 0;
+
+	if (sources != NULL)
+		settings_source_text(sources, place, source);
+	if (value != NULL && strlen(value) + strlen(source) < LINE_LEN) {
+		const int used = fprintf(out, "%s = %s", place.key->name, value);
+
+		if (sources != NULL)
+			fprintf(out, "%*s; %s%s%s",
+				used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 1, "", source,
+				zero ? ": " : "", zero ? place.key->zero : "");
+	} else {
+		if (sources != NULL)
+			fprintf(out, "; %s\n", source);
+		fprintf(out, "%s = ", place.key->name);
+		settings_value_print(settings, place, next_item, out);
+	}
 	fputs("\n", out);
+	free(value);
 }
 
-static void print_limits(FILE *out, const struct settings *settings)
+void settings_print(const struct settings *settings, const struct settings_sources *sources,
+		    FILE *out)
 {
-	fprintf(out,
-		"\n[session]\nmax = %u\ntimeout_ms = %u\nheartbeat_ms = %u\ngrace_ms = %u\n"
-		"window = %u\n",
-		settings->session.max, settings->session.timeout_ms, settings->session.heartbeat_ms,
-		settings->session.grace_ms, settings->session.window);
-	fprintf(out, "\n[replay]\nmemory = %" PRIu64 "\nper_session = %u\n",
-		settings->replay.memory_bytes, settings->replay.per_session_bytes);
-	fprintf(out, "\n[store]\nkind = memory\nrequired = %s\n",
-		settings->store.required ? "yes" : "no");
-	fprintf(out,
-		"\n[limits]\nresumes_per_second = %u\nnew_per_second = %u\nnew_per_source = %u\n"
-		"openings = %u\n",
-		settings->limits.resumes_per_second, settings->limits.new_per_second,
-		settings->limits.new_per_source, settings->limits.openings);
-}
+	struct settings_place place = {.key = NULL}, last = place;
 
-void settings_print(const struct settings *settings, FILE *out)
-{
-	fprintf(out, "[gateway]\nname = %s\nworkers = %u\nport = %u\ncontrol = %s\n",
-		settings->gateway.name, settings->gateway.workers, settings->gateway.port,
-		settings->gateway.control);
-	for (uint32_t i = 0; i < settings->ports_count; i++)
-		print_port(out, settings, i);
-	print_backend(out, &settings->backend);
-	print_limits(out, settings);
-	for (uint32_t i = 0; i < settings->services_count; i++)
-		print_service(out, &settings->services[i]);
-	if (settings->control.group[0] != '\0')
-		fprintf(out, "\n[control]\ngroup = %s\n", settings->control.group);
+	while (settings_place_next(settings, &place)) {
+		if (last.key == NULL || strcmp(last.key->section, place.key->section) != 0 ||
+		    last.index != place.index)
+			print_section(settings, place, out);
+		last = place;
+		print_line(settings, sources, place, out);
+	}
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/settings.h"
+#include "control/settings_value.h"
 
 #define SOUND                                                                                      \
 	"[gateway]\nname = gw1\nworkers = 2\n"                                                     \
@@ -27,7 +27,7 @@ static int load(const char *text, struct settings *settings, char *error)
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 
-	const int rc = settings_load(path, settings, found);
+	const int rc = settings_load(path, settings, NULL, found);
 
 	unlink(path);
 	if (rc != 0) {
@@ -66,8 +66,16 @@ Test(settings, each_error_says_where_and_what)
 		const char *text;
 		const char *error; // begins so
 	} cases[] = {
-	    {"[gateway]\nworker = 2\n", "FILE:2: [gateway] has no key \"worker\"; it has name, "},
-	    {"[gate]\nname = x\n", "FILE:1: [gate]: no such section"},
+	    {"[gateway]\ncolour = 2\n", "FILE:2: [gateway] has no key \"colour\"; it has name, "},
+	    {"[gateway]\nworker = 2\n",
+	     "FILE:2: [gateway] has no key \"worker\"; did you mean workers?"},
+	    {"[session]\ntimout_ms = 2\n",
+	     "FILE:2: [session] has no key \"timout_ms\"; did you mean timeout_ms?"},
+	    {"[session]\nmemory = 2\n",
+	     "FILE:2: [session] has no key \"memory\"; it belongs to [replay]"},
+	    {"[gate]\nname = x\n", "FILE:1: [gate]: no such section; did you mean [gateway]?"},
+	    {"[servcie echo]\n", "FILE:1: [servcie echo]: no such section; did you mean [service"},
+	    {"[colours]\n", "FILE:1: [colours]: no such section; there are gateway, port NAME, "},
 	    {"[gateway]\n[nonsense]\n[session]\n", "FILE:2: [nonsense]: no such section"},
 	    {"\n[gateway]\nworkers = 17\n",
 	     "FILE:3: workers = 17: a whole number from 1 to 16 is wanted"},
@@ -134,7 +142,7 @@ Test(settings, a_missing_file_is_named)
 	static struct settings settings;
 	char error[SETTINGS_ERROR_BYTES];
 
-	cr_expect_eq(settings_load("/nonexistent/holdfast.conf", &settings, error), -ENOENT);
+	cr_expect_eq(settings_load("/nonexistent/holdfast.conf", &settings, NULL, error), -ENOENT);
 	cr_expect_str_eq(error, "/nonexistent/holdfast.conf: No such file or directory");
 }
 
@@ -143,7 +151,7 @@ Test(settings, the_built_in_configuration_is_sound)
 	static struct settings settings;
 	char error[SETTINGS_ERROR_BYTES] = "";
 
-	cr_expect_eq(settings_load(NULL, &settings, error), 0, "%s", error);
+	cr_expect_eq(settings_load(NULL, &settings, NULL, error), 0, "%s", error);
 	cr_expect_eq(settings.ports_count, 1);
 }
 
@@ -158,4 +166,125 @@ Test(settings, prefixes_hold_what_they_name)
 	cr_expect(settings_prefixes_have(settings.backend.from, 1, inside));
 	cr_expect_not(settings_prefixes_have(settings.backend.from, 1, outside));
 	cr_expect_not(settings_prefixes_have(settings.backend.from, 0, inside));
+}
+
+Test(settings, each_source_is_the_line_that_counts)
+{
+	static struct settings settings;
+	static struct settings_sources sources;
+	char path[] = "/tmp/holdfast-settings-XXXXXX";
+	char error[SETTINGS_ERROR_BYTES], source[SETTINGS_SOURCE_BYTES], wanted[64];
+	static const char text[] =
+	    SOUND "[session]\nmax = 5\nmax = 6\n[backend]\nfrom = 10.1.0.0/16,\n 10.2.0.0/16\n";
+	static const struct {
+		const char *name;
+		int line; // 0: default
+	} cases[] = {{"session.max", 14},   {"backend.from", 9}, {"session.grace_ms", 0},
+		     {"port.p0.device", 5}, {"port.p0.vlan", 0}, {"service.echo.backends", 11}};
+	FILE *out = fdopen(mkstemp(path), "w");
+
+	fputs(text, out);
+	fclose(out);
+	cr_assert_eq(settings_load(path, &settings, &sources, error), 0, "%s", error);
+	unlink(path);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct settings_place place = settings_place_find(&settings, cases[i].name);
+
+		cr_assert_not_null(place.key, "case %zu", i);
+		snprintf(wanted, sizeof(wanted), "%s:%d", path, cases[i].line);
+		cr_expect_str_eq(settings_source_text(&sources, place, source),
+				 cases[i].line > 0 ? wanted : "default", "case %zu", i);
+	}
+}
+
+Test(settings, places_are_found_by_the_names_that_they_have)
+{
+	static struct settings settings;
+	struct settings_place place = {.key = NULL};
+	char error[SETTINGS_ERROR_BYTES], name[SETTINGS_PLACE_BYTES];
+	uint32_t count = 0;
+
+	cr_assert_eq(load(SOUND "[service a.b]\nbackends = *\n", &settings, error), 0);
+	while (settings_place_next(&settings, &place)) {
+		const struct settings_place found =
+		    settings_place_find(&settings, settings_place_name(&settings, place, name));
+
+		cr_expect_eq(found.key, place.key, "%s", name);
+		cr_expect_eq(found.index, place.index, "%s", name);
+		count++;
+	}
+	cr_expect_gt(count, 25);
+	static const char *const none[] = {"",
+					   ".",
+					   "session",
+					   "session.",
+					   ".max",
+					   "session.x.max",
+					   "service.backends",
+					   "port..device",
+					   "service.no.backends"};
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		cr_expect_null(settings_place_find(&settings, none[i]).key, "%s", none[i]);
+}
+
+Test(settings, every_key_has_a_help_line_and_a_default_that_its_bounds_allow)
+{
+	const struct settings_key *key;
+
+	for (uint32_t i = 0; (key = settings_key_at(i)) != NULL; i++) {
+		static struct settings settings;
+		struct settings_reader reader = {.settings = &settings};
+		char text[SETTINGS_BOUNDS_BYTES];
+
+		if (key->missing != NULL)
+			continue;
+		cr_expect_not_null(key->help, "%s", key->name);
+		settings_key_default(key, text);
+		if (text[0] != '\0')
+			cr_expect_eq(
+			    settings_value_set(&reader, (struct settings_place){key, 0}, text), 1,
+			    "%s.%s: %s", key->section, key->name, reader.message);
+	}
+}
+
+// Warns of a file of this text. Returns the lines joined.
+static const char *warned(const char *text)
+{
+	static struct settings settings;
+	static struct settings_warnings warnings;
+	static char joined[SETTINGS_WARNINGS_MAX * SETTINGS_WARNING_BYTES];
+	char error[SETTINGS_ERROR_BYTES] = "";
+
+	cr_assert_eq(load(text, &settings, error), 0, "%s", error);
+	settings_warn(&settings, &warnings);
+	joined[0] = '\0';
+	for (uint32_t i = 0; i < warnings.count; i++)
+		strcat(strcat(joined, warnings.lines[i]), "\n");
+	return joined;
+}
+
+Test(settings, what_is_hardly_meant_is_warned_of)
+{
+	static const struct {
+		const char *text;
+		const char *warning;
+	} cases[] = {
+	    {SOUND "[service s]\n", "[service s] backends is not set: nobody may serve it\n"},
+	    {SOUND "[session]\ntimeout_ms = 400\nheartbeat_ms = 100\n",
+	     "[session] timeout_ms = 400 is none that a client may wish"},
+	    {SOUND "[session]\nheartbeat_ms = 3000\n", "[session] heartbeat_ms = 3000: clients"},
+	    {SOUND "[replay]\nmemory = 1024G\n", "[replay] memory: 1048576M, this machine has "},
+	    {SOUND "[replay]\nmemory = 1M\nper_session = 2M\n", "[replay] per_session is more"},
+	    {SOUND "[gateway]\nworkers = 16\n", "[gateway] workers = 16: this machine has "},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strstr(cases[i].warning, "workers") != NULL &&
+		    sysconf(_SC_NPROCESSORS_ONLN) >= 16)
+			continue;
+		const char *lines = warned(cases[i].text);
+
+		cr_expect_not_null(strstr(lines, cases[i].warning), "case %zu: %s", i, lines);
+	}
+	cr_expect_null(strstr(warned(SOUND), "[service"));
+	cr_expect_null(strstr(warned(SOUND), "[session"));
 }

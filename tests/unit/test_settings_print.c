@@ -33,7 +33,7 @@ static void load(struct settings *settings, void (*write_to)(FILE *out, const vo
 
 	write_to(out, context);
 	fclose(out);
-	cr_assert_eq(settings_load(path, settings, error), 0, "%s", error);
+	cr_assert_eq(settings_load(path, settings, NULL, error), 0, "%s", error);
 	unlink(path);
 }
 
@@ -44,7 +44,7 @@ static void write_text(FILE *out, const void *context)
 
 static void write_settings(FILE *out, const void *context)
 {
-	settings_print(context, out);
+	settings_print(context, NULL, out);
 }
 
 Test(settings_print, gives_a_file_that_gives_the_same_settings)
@@ -81,7 +81,7 @@ Test(settings_print, shows_the_built_in_configuration)
 	static struct settings first, second;
 	char error[SETTINGS_ERROR_BYTES];
 
-	cr_assert_eq(settings_load(NULL, &first, error), 0);
+	cr_assert_eq(settings_load(NULL, &first, NULL, error), 0);
 	load(&second, write_settings, &first);
 	cr_expect_eq(memcmp(&first, &second, sizeof(first)), 0);
 }
