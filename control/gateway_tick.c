@@ -6,9 +6,11 @@
 //   3. the directory is published, and only then what follows from it is sent
 //   4. the sweep, on whatever stands now
 //   5. the way to the end
+//   6. the service manager, who so hears of whole ticks only
 #include "control/gateway_parts.h"
 
 #include "control/log.h"
+#include "control/notify.h"
 
 enum {
 	NOTICES_BATCH = 64,
@@ -153,6 +155,18 @@ static void go_on_to_the_end(struct gateway *gateway)
 	}
 }
 
+static void tell_manager(const struct gateway *gateway)
+{
+	struct gateway_gauges gauges;
+
+	if (!notify_due(gateway->now_ms, gateway->drain.state))
+		return;
+	gateway_gauges(gateway, &gauges);
+	notify_report(gateway->now_ms, gateway->drain.state, "%s, %u sessions, %u backends",
+		      gateway_state_name(gateway->drain.state), gateway->sessions,
+		      gauges.backends_connected);
+}
+
 void gateway_tick(struct gateway *gateway, uint64_t now_ms)
 {
 	static struct log_limit limit;
@@ -173,4 +187,5 @@ void gateway_tick(struct gateway *gateway, uint64_t now_ms)
 	ends_expire(gateway->ends, now_ms, ENDS_EXPIRE_MAX);
 	gateway->tally.sources_replaced = rates_replaced(gateway->rates);
 	go_on_to_the_end(gateway);
+	tell_manager(gateway);
 }

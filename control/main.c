@@ -2,20 +2,17 @@
 // holdfastd: reads the settings, starts the data plane, the control thread's parts and the
 // control socket, runs until it is told to stop, and takes everything down in reverse order.
 #include <assert.h>
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/gateway.h"
 #include "control/log.h"
 #include "control/methods.h"
+#include "control/notify.h"
 #include "control/settings.h"
 
 enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -118,29 +115,6 @@ static void dataplane_wants(const struct settings *settings, struct dataplane_se
 	wants->eal_argv = settings->eal_argv;
 }
 
-// Tells the service manager, where there is one, what has become of us.
-static void tell_manager(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (path == NULL || strlen(path) >= sizeof(address.sun_path))
-		return;
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return;
-	memcpy(address.sun_path, path, strlen(path));
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	const socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-		   bytes) < 0)
-		log_line(LOG_LEVEL_WARNING, "NOTIFY_SOCKET %s: %s", path, strerror(errno));
-	close(fd);
-}
-
 // Workers inherit the mask: signals are control's alone, and only while it runs its loop.
 static void block_signals(void)
 {
@@ -170,10 +144,10 @@ static int serve(struct gateway *gateway)
 	log_line(LOG_LEVEL_NOTICE, "gateway %s ready: %u workers, %u ports, control socket %s",
 		 settings->gateway.name, settings->gateway.workers, settings->ports_count,
 		 settings->gateway.control);
-	tell_manager("READY=1");
+	notify_start();
 	const int result = gateway_run(gateway);
 
-	tell_manager("STOPPING=1");
+	notify_stop();
 	methods_stop(methods);
 	return result == 0 ? EXIT_STOPPED : failed("the control thread's loop failed");
 }
