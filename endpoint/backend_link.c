@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The backend's link to one gateway, and its lanes.
-#include <errno.h>
-#include <string.h>
-
+// The backend's link to one gateway.
 #include "endpoint/backend_state.h"
-
-enum { OUTGOING_BYTES = 64 * 1024 };
 
 static const struct sockets_io *io_of(const struct backend_link *link)
 {
@@ -60,44 +55,9 @@ static void tell(struct backend_link *link, enum holdfast_link_event_kind kind, 
 		backend->options.on_link(backend->options.context, backend, &event);
 }
 
-void backend_say(struct backend_link *link, uint32_t lane, const struct frame *header,
-		 const uint8_t *body, uint32_t body_bytes)
-{
-	struct backend_lane *over = &link->lanes[lane];
-	uint8_t *bytes;
-
-	if (over->state == LANE_FREE)
-		return;
-	bytes = outgoing_place(&over->outgoing, io_of(link), over->socket,
-			       WIRE_HEADER_BYTES + body_bytes);
-	if (bytes == NULL)
-		return;
-	frame_encode_header(header, bytes);
-	if (body_bytes > 0)
-		memcpy(bytes + WIRE_HEADER_BYTES, body, body_bytes);
-	outgoing_add(&over->outgoing, WIRE_HEADER_BYTES + body_bytes);
-}
-
-static void lane_close(struct backend_link *link, struct backend_lane *lane)
-{
-	if (lane->state == LANE_FREE)
-		return;
-	greeting_end(&lane->greeting);
-	outgoing_flush(&lane->outgoing, io_of(link), lane->socket);
-	outgoing_fini(&lane->outgoing);
-	io_of(link)->ops->close(link->backend->io.sockets, lane->socket);
-	lane->state = LANE_FREE;
-}
-
-static void lanes_close(struct backend_link *link)
-{
-	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++)
-		lane_close(link, &link->lanes[i]);
-}
-
 static void back_off(struct backend_link *link, uint64_t delay_us)
 {
-	lanes_close(link);
+	backend_lanes_close(link);
 	link->state = LINK_BACKING_OFF;
 	link->attempt_us = link->backend->now_us + delay_us;
 	link->lanes_told = false;
@@ -124,52 +84,6 @@ static void lost(struct backend_link *link, const char *reason)
 	tell(link, HOLDFAST_LINK_EVENT_LOST, 0, reason);
 }
 
-int backend_greet(struct backend_link *link, struct backend_lane *lane)
-{
-	const struct holdfast_backend *backend = link->backend;
-	struct handshake block = {
-	    .epoch = link->epoch, .role = WIRE_ROLE_BACKEND, .lane = link->last_number};
-	const bool token = backend->options.token_bytes > 0;
-	const struct options options = {
-	    .present = OPTIONS_SERVICE | OPTIONS_BACKEND | OPTIONS_INSTANCE | OPTIONS_CAPACITY |
-		       OPTIONS_AGENT | (token ? OPTIONS_TOKEN : 0),
-	    .token = {(const char *)backend->token, backend->options.token_bytes},
-	    .service = options_text(backend->service),
-	    .backend = options_text(backend->name),
-	    .instance = backend->instance,
-	    .capacity = backend->options.capacity,
-	    .agent = options_text("libholdfast/0.1.0"),
-	};
-
-	memcpy(block.session, link->id, sizeof(block.session));
-	return greeting_begin(&lane->greeting, &block, link->handle != 0, &options,
-			      backend->options.frame_max, backend->now_us);
-}
-
-// Opens a socket and says HELLO with the next lane number. Returns 0 or -errno.
-static int lane_open(struct backend_link *link, struct backend_lane *lane)
-{
-	struct holdfast_backend *backend = link->backend;
-	int rc = backend->io.ops->open(backend->io.sockets, &link->gateway, &backend->local);
-
-	if (rc < 0)
-		return rc;
-	*lane = (struct backend_lane){.socket = rc, .number = link->last_number};
-	rc = outgoing_init(&lane->outgoing, OUTGOING_BYTES);
-	if (rc == 0)
-		rc = backend_greet(link, lane);
-	if (rc != 0) {
-		outgoing_fini(&lane->outgoing);
-		backend->io.ops->close(backend->io.sockets, lane->socket);
-		return rc;
-	}
-	link->last_number++;
-	lane->state = LANE_OPENING;
-	lane->heard_us = backend->now_us;
-	lane->give_up_us = backend->now_us + reconnect_timeout_us(&link->reconnect);
-	return 0;
-}
-
 // Registers, with the next epoch.
 static void attempt(struct backend_link *link)
 {
@@ -178,7 +92,7 @@ static void attempt(struct backend_link *link)
 	link->last_number = 0;
 	link->tries = 0;
 	link->workers = 0;
-	if (lane_open(link, &link->lanes[0]) != 0) {
+	if (backend_lane_open(link, &link->lanes[0]) != 0) {
 		reconnect_refund(&link->reconnect);
 		back_off(link, reconnect_local_us(sockets_random32(io_of(link))));
 		return;
@@ -193,19 +107,10 @@ void backend_link_start(struct backend_link *link)
 	link->state = LINK_BACKING_OFF;
 }
 
-static bool worker_served(const struct backend_link *link, uint32_t worker)
-{
-	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
-		if (link->lanes[i].state == LANE_LIVE && link->lanes[i].worker == worker)
-			return true;
-	}
-	return false;
-}
-
 static bool all_served(const struct backend_link *link)
 {
 	for (uint32_t worker = 0; worker < link->workers; worker++) {
-		if (!worker_served(link, worker))
+		if (!backend_lane_serves(link, worker))
 			return false;
 	}
 	return true;
@@ -225,7 +130,8 @@ static void lanes_extend(struct backend_link *link)
 			free_lane = &link->lanes[i];
 	}
 	if (!all_served(link) && free_lane != NULL &&
-	    link->tries < BACKEND_LANE_TRIES * link->workers && lane_open(link, free_lane) == 0) {
+	    link->tries < BACKEND_LANE_TRIES * link->workers &&
+	    backend_lane_open(link, free_lane) == 0) {
 		link->tries++;
 		return;
 	}
@@ -247,8 +153,8 @@ static void welcome_take(struct backend_link *link, struct backend_lane *lane,
 	link->frame_max = options->frame_max != 0 ? options->frame_max : WIRE_FRAME_MAX_DEFAULT;
 	link->handle = lane->greeting.handle;
 	// A further lane on a worker that has one is of no use: not confirmed, it is forgotten.
-	if (link->state == LINK_REGISTERED && worker_served(link, lane->worker))
-		lane_close(link, lane);
+	if (link->state == LINK_REGISTERED && backend_lane_serves(link, lane->worker))
+		backend_lane_close(link, lane);
 }
 
 static void reject_take(struct backend_link *link, const struct frame_reject *reject)
@@ -272,7 +178,7 @@ static void reject_take(struct backend_link *link, const struct frame_reject *re
 		again(link);
 		break;
 	default:
-		lanes_close(link);
+		backend_lanes_close(link);
 		link->state = LINK_STOPPED;
 		tell(link, HOLDFAST_LINK_EVENT_STOPPED, reject->code, reason);
 		return;
@@ -327,7 +233,8 @@ void backend_link_frame(struct backend_link *link, uint32_t index, const struct 
 		return;
 	case GREETING_REJECTED:
 		if (link->state == LINK_REGISTERED)
-			lane_close(link, lane); // a further lane: the link stands without it
+			backend_lane_close(link,
+					   lane); // a further lane: the link stands without it
 		else
 			reject_take(link, &reject);
 		return;
@@ -342,31 +249,6 @@ void backend_link_frame(struct backend_link *link, uint32_t index, const struct 
 		return;
 	lane->heard_us = link->backend->now_us;
 	link_frame(link, index, frame);
-}
-
-static void lane_poll(struct backend_link *link, struct backend_lane *lane)
-{
-	const uint64_t now = link->backend->now_us;
-
-	if (lane->outgoing.full)
-		outgoing_retry(&lane->outgoing, io_of(link), lane->socket);
-	if (lane->outgoing.trouble != 0 ||
-	    (lane->state == LANE_OPENING && now >= lane->give_up_us) ||
-	    (lane->state == LANE_LIVE && now - lane->heard_us >= link->silence_us)) {
-		lane_close(link, lane);
-		link->lanes_told = false;
-		return;
-	}
-	while (greeting_due_us(&lane->greeting) <= now) {
-		const uint32_t room = link->backend->options.frame_max;
-		uint8_t *bytes = outgoing_place(&lane->outgoing, io_of(link), lane->socket, room);
-		const uint32_t len =
-		    bytes != NULL ? greeting_transmit(&lane->greeting, bytes, room, now) : 0;
-
-		if (len == 0)
-			return;
-		outgoing_add(&lane->outgoing, len);
-	}
 }
 
 static uint32_t lanes_used(const struct backend_link *link)
@@ -385,7 +267,7 @@ void backend_link_poll(struct backend_link *link)
 		attempt(link);
 	for (uint32_t i = 0; i < BACKEND_LANES_MAX; i++) {
 		if (link->lanes[i].state != LANE_FREE)
-			lane_poll(link, &link->lanes[i]);
+			backend_lane_poll(link, &link->lanes[i]);
 	}
 	if (link->state == LINK_REGISTERING && lanes_used(link) == 0) {
 		reconnect_time_out(&link->reconnect);
@@ -413,7 +295,7 @@ void backend_link_close(struct backend_link *link)
 			break;
 		}
 	}
-	lanes_close(link);
+	backend_lanes_close(link);
 	link->state = LINK_STOPPED;
 }
 

@@ -123,26 +123,58 @@ struct holdfast_backend {
 
 // ---- links (backend_link.c)
 void backend_link_start(struct backend_link *link);
-// Begins the greeting of a lane. Returns what greeting_begin() does.
-int backend_greet(struct backend_link *link, struct backend_lane *lane);
 void backend_link_poll(struct backend_link *link);
 void backend_link_close(struct backend_link *link);
 uint64_t backend_link_due_us(const struct backend_link *link);
 // Takes a frame of the link itself; lane is where it came in.
 void backend_link_frame(struct backend_link *link, uint32_t lane, const struct frame *frame);
+
+// ---- lanes (backend_lane.c)
+// Opens a socket and says HELLO with the next lane number. Returns 0 or -errno.
+int backend_lane_open(struct backend_link *link, struct backend_lane *lane);
+void backend_lane_close(struct backend_link *link, struct backend_lane *lane);
+void backend_lanes_close(struct backend_link *link);
+void backend_lane_poll(struct backend_link *link, struct backend_lane *lane);
+// Whether a worker of the gateway has a live lane.
+bool backend_lane_serves(const struct backend_link *link, uint32_t worker);
+// Begins the greeting of a lane. Returns what greeting_begin() does.
+int backend_greet(struct backend_link *link, struct backend_lane *lane);
 // Sends over a lane; what finds no room is lost like any packet.
 void backend_say(struct backend_link *link, uint32_t lane, const struct frame *header,
 		 const uint8_t *body, uint32_t body_bytes);
 
-// ---- sessions (backend_session.c)
+// ---- how sessions are found (backend_table.c)
+struct holdfast_session *backend_table_find(struct backend_link *link, uint64_t handle,
+					    uint8_t channel);
+struct holdfast_session *backend_table_find_id(struct holdfast_backend *backend, const uint8_t *id,
+					       uint8_t channel);
+// Makes room for one more (B3). Returns 0 or -ENOMEM.
+int backend_table_reserve(struct holdfast_backend *backend);
+void backend_table_insert(struct holdfast_session *session);
+void backend_table_remove(struct holdfast_session *session);
+// The session has another handle from now on.
+void backend_table_move(struct holdfast_session *session, struct backend_link *link,
+			uint64_t handle);
+
+// ---- OPEN (backend_open.c)
 // The stream of a session's channel, as the backend's options want it.
 void backend_stream_settings(struct holdfast_backend *backend, uint8_t channel,
 			     struct stream_settings *settings);
 void backend_session_open(struct backend_link *link, uint32_t lane, const struct frame *frame);
+
+// ---- frames of sessions (backend_frame.c)
 // Takes a frame under the handle of a session. Returns whether one has it.
 bool backend_sessions_frame(struct backend_link *link, uint32_t lane, const struct frame *frame);
+
+// ---- sessions (backend_session.c)
+void backend_session_event(struct holdfast_session *session, enum holdfast_session_event_kind kind,
+			   uint16_t code, const char *reason);
+// The client is away.
+void backend_session_detach(struct holdfast_session *session);
 // Delivers, sends, sets the next deadline.
 void backend_session_run(struct holdfast_session *session);
+// The end of a session: hands back, tells, frees.
+void backend_session_over(struct holdfast_session *session, uint16_t code, const char *reason);
 void backend_session_free(struct holdfast_session *session);
 // All sessions of a link lose their peer for now.
 void backend_sessions_detach(struct backend_link *link);

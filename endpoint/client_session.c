@@ -1,287 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The client's session: attempts, what the gateway says, how it is lost and ended.
+// What the gateway says to a client, from its answers to HELLO on.
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
 
 #include "endpoint/client_state.h"
 #include "protocol/sequence.h"
-
-// The line of an event; what comes with traffic has none.
-static void event_write(struct holdfast_client *client, const struct holdfast_client_event *event)
-{
-	static const struct {
-		enum holdfast_log_level level; // 0: no line
-		const char *text;
-	} lines[] = {
-	    [HOLDFAST_CLIENT_EVENT_CONNECTED] = {HOLDFAST_LOG_NOTICE, "connected"},
-	    [HOLDFAST_CLIENT_EVENT_DISCONNECTED] = {HOLDFAST_LOG_NOTICE, "disconnected"},
-	    [HOLDFAST_CLIENT_EVENT_REFUSED] = {HOLDFAST_LOG_WARNING, "attempt refused"},
-	    [HOLDFAST_CLIENT_EVENT_EXHAUSTED] = {HOLDFAST_LOG_WARNING, "slower attempts"},
-	    [HOLDFAST_CLIENT_EVENT_LOST] = {HOLDFAST_LOG_WARNING, "session lost"},
-	    [HOLDFAST_CLIENT_EVENT_RENEWED] = {HOLDFAST_LOG_NOTICE, "new session"},
-	    [HOLDFAST_CLIENT_EVENT_CHANNEL_DOWN] = {HOLDFAST_LOG_NOTICE, "channel down"},
-	    [HOLDFAST_CLIENT_EVENT_CHANNEL_UP] = {HOLDFAST_LOG_NOTICE, "channel up"},
-	    [HOLDFAST_CLIENT_EVENT_CHANNEL_RESET] = {HOLDFAST_LOG_WARNING, "channel reset"},
-	    [HOLDFAST_CLIENT_EVENT_DRAINING] = {HOLDFAST_LOG_NOTICE, "gateway draining"},
-	    [HOLDFAST_CLIENT_EVENT_SLEEPING] = {HOLDFAST_LOG_INFO, "asleep"},
-	    [HOLDFAST_CLIENT_EVENT_CLOSED] = {HOLDFAST_LOG_NOTICE, "closed"},
-	};
-
-	if (event->kind >= sizeof(lines) / sizeof(lines[0]) || lines[event->kind].level == 0)
-		return;
-	journal_write(&client->journal, client->now_us, lines[event->kind].level,
-		      "%s, channel %u, code %u, epoch %u%s%s%s", lines[event->kind].text,
-		      event->channel, event->code, client->epoch, event->resumed ? ", resumed" : "",
-		      event->reason[0] != '\0' ? ": " : "", event->reason);
-}
-
-static void event_tell(struct holdfast_client *client, const struct holdfast_client_event *event)
-{
-	event_write(client, event);
-	if (client->options.on_event != NULL)
-		client->options.on_event(client->options.context, client, event);
-}
-
-void client_event(struct holdfast_client *client, enum holdfast_client_event_kind kind,
-		  uint8_t channel, uint16_t code, const char *reason)
-{
-	const struct holdfast_client_event event = {
-	    .kind = kind, .channel = channel, .code = code, .reason = reason};
-
-	event_tell(client, &event);
-}
-
-static void attempt_write(struct holdfast_client *client)
-{
-	char gateway[PEER_ADDRESS_TEXT_BYTES];
-
-	peer_address_format(&client->gateways[client->gateway], gateway);
-	journal_write(&client->journal, client->now_us, HOLDFAST_LOG_INFO,
-		      "attempt %u to %s, waiting %u ms", client->epoch, gateway,
-		      (uint32_t)((client->give_up_us - client->now_us) / 1000));
-}
-
-void client_say(struct holdfast_client *client, const struct frame *header, const uint8_t *body,
-		uint32_t body_bytes)
-{
-	uint8_t *bytes;
-
-	if (client->socket < 0)
-		return;
-	bytes = outgoing_place(&client->outgoing, &client->io, client->socket,
-			       WIRE_HEADER_BYTES + body_bytes);
-	if (bytes == NULL)
-		return;
-	frame_encode_header(header, bytes);
-	if (body_bytes > 0)
-		memcpy(bytes + WIRE_HEADER_BYTES, body, body_bytes);
-	outgoing_add(&client->outgoing, WIRE_HEADER_BYTES + body_bytes);
-}
-
-static void socket_drop(struct holdfast_client *client)
-{
-	if (client->socket >= 0)
-		client->io.ops->close(client->io.sockets, client->socket);
-	client->socket = -1;
-	outgoing_reset(&client->outgoing);
-}
-
-static void streams_freeze(struct holdfast_client *client)
-{
-	for (uint32_t i = 0; i < client->channels_count; i++)
-		stream_freeze(client->channels[i].stream);
-}
-
-static void options_fill(const struct holdfast_client *client, struct options *options)
-{
-	*options = (struct options){.present = OPTIONS_SERVICES | OPTIONS_AGENT,
-				    .services_count = client->channels_count,
-				    .agent = options_text("libholdfast/0.1.0")};
-	for (uint32_t i = 0; i < client->channels_count; i++)
-		options->services[i] = options_text(client->services[i]);
-	if (client->label[0] != '\0') {
-		options->present |= OPTIONS_CLIENT;
-		options->client = options_text(client->label);
-	}
-	if (client->options.token_bytes > 0) {
-		options->present |= OPTIONS_TOKEN;
-		options->token =
-		    (struct options_text){(const char *)client->token, client->options.token_bytes};
-	}
-	if (client->options.meta_bytes > 0) {
-		options->present |= OPTIONS_META;
-		options->meta =
-		    (struct options_text){(const char *)client->meta, client->options.meta_bytes};
-	}
-	if (client->options.timeout_ms != 0) {
-		options->present |= OPTIONS_TIMEOUT_MS;
-		options->timeout_ms = client->options.timeout_ms;
-	}
-	if (client->options.grace_ms >= 0) {
-		options->present |= OPTIONS_GRACE_MS;
-		options->grace_ms = (uint32_t)client->options.grace_ms;
-	}
-}
-
-int client_greet(struct holdfast_client *client)
-{
-	struct handshake block = {.epoch = client->epoch, .count = (uint8_t)client->channels_count};
-	struct options options;
-
-	memcpy(block.session, client->id, sizeof(block.session));
-	for (uint32_t i = 0; i < client->channels_count; i++)
-		stream_triple(client->channels[i].stream, &block.triples[i]);
-	options_fill(client, &options);
-	return greeting_begin(&client->greeting, &block, client->welcomed, &options,
-			      client->options.frame_max, client->now_us);
-}
-
-// Begins the next attempt.
-void client_attempt(struct holdfast_client *client)
-{
-	if (client->fresh_socket)
-		socket_drop(client);
-	if (client->socket < 0) {
-		client->socket = client->io.ops->open(
-		    client->io.sockets, &client->gateways[client->gateway], &client->local);
-		if (client->socket < 0) {
-			client_back_off(client, reconnect_local_us(sockets_random32(&client->io)),
-					"no way to the gateway from here");
-			return;
-		}
-		client->fresh_socket = false;
-	}
-	streams_freeze(client);
-	reconnect_begin(&client->reconnect, client->now_us);
-	client->stats.attempts++;
-	client->epoch++;
-	if (client_greet(client) != 0) { // they fitted when the client was created
-		client_back_off(client, reconnect_local_us(sockets_random32(&client->io)),
-				"no memory for a HELLO");
-		return;
-	}
-	client->give_up_us = client->now_us + reconnect_timeout_us(&client->reconnect);
-	client->state = HOLDFAST_CLIENT_CONNECTING;
-	attempt_write(client);
-}
-
-void client_back_off(struct holdfast_client *client, uint64_t delay_us, const char *reason)
-{
-	const bool was = client->state == HOLDFAST_CLIENT_CONNECTED;
-
-	streams_freeze(client);
-	greeting_end(&client->greeting);
-	client->attempt_us = client->now_us + delay_us;
-	client->state = HOLDFAST_CLIENT_BACKING_OFF;
-	client->sleeping = false;
-	if (was)
-		client_event(client, HOLDFAST_CLIENT_EVENT_DISCONNECTED, 0, client->code, reason);
-	else
-		journal_write(&client->journal, client->now_us, HOLDFAST_LOG_INFO,
-			      "next attempt in %" PRIu64 " ms: %s", delay_us / 1000, reason);
-}
-
-void client_reconnect(struct holdfast_client *client, const char *reason)
-{
-	const bool exhausted = reconnect_exhausted(&client->reconnect, client->now_us);
-
-	client_back_off(
-	    client,
-	    reconnect_delay_us(&client->reconnect, client->now_us, sockets_random32(&client->io)),
-	    reason);
-	if (exhausted)
-		client_event(client, HOLDFAST_CLIENT_EVENT_EXHAUSTED, 0, client->code, reason);
-}
-
-struct giving {
-	struct holdfast_client *client;
-	uint8_t channel;
-};
-
-static void give_back(void *arg, const struct stream_handed *message)
-{
-	const struct giving *giving = arg;
-	struct holdfast_client *client = giving->client;
-	const struct holdfast_returned returned = {
-	    .bytes = message->bytes,
-	    .len = message->len,
-	    .mark = message->mark == STREAM_NOT_SENT ? HOLDFAST_NOT_SENT : HOLDFAST_MAYBE_DELIVERED,
-	    .tag = message->tag,
-	    .channel = giving->channel,
-	};
-
-	client->stats.counters.messages_returned++;
-	if (client->options.on_returned != NULL)
-		client->options.on_returned(client->options.context, client, &returned);
-}
-
-static void hand_back(struct holdfast_client *client)
-{
-	for (uint32_t i = 0; i < client->channels_count; i++) {
-		struct giving giving = {client, (uint8_t)i};
-
-		stream_hand_back(client->channels[i].stream, give_back, &giving);
-	}
-}
-
-// Whether this code ends a session that should have gone on: one that the gateway knew, or says
-// that it does not know. An end that either side wished for is none.
-static bool session_lost(const struct holdfast_client *client, uint16_t code)
-{
-	return code != HOLDFAST_NORMAL &&
-	       (client->welcomed || holdfast_code_policy(code) == HOLDFAST_NEW_SESSION);
-}
-
-void client_over(struct holdfast_client *client, uint16_t code, const char *reason)
-{
-	if (client->state == HOLDFAST_CLIENT_CLOSED)
-		return;
-	client->code = code;
-	client->state = HOLDFAST_CLIENT_CLOSED;
-	greeting_end(&client->greeting);
-	hand_back(client);
-	if (client->socket >= 0)
-		outgoing_flush(&client->outgoing, &client->io, client->socket);
-	socket_drop(client);
-	if (session_lost(client, code))
-		client_event(client, HOLDFAST_CLIENT_EVENT_LOST, 0, code, reason);
-	client_event(client, HOLDFAST_CLIENT_EVENT_CLOSED, 0, code, reason);
-}
-
-static void session_begin(struct holdfast_client *client)
-{
-	client->io.ops->random(client->io.sockets, client->id, sizeof(client->id));
-	client->epoch = 0;
-	client->handle = 0;
-	client->event = 0;
-	client->welcomed = false;
-	client->stale = 0;
-	client->stats.sessions++;
-}
-
-void client_lost(struct holdfast_client *client, uint16_t code, const char *reason)
-{
-	client->code = code;
-	streams_freeze(client);
-	if (client->closing || !client->options.renew ||
-	    holdfast_code_policy(code) != HOLDFAST_NEW_SESSION) {
-		client_over(client, code, reason);
-		return;
-	}
-	// The streams are new before anything is told: what a callback sends goes with the new
-	// session.
-	for (uint32_t i = 0; i < client->channels_count; i++) {
-		struct giving giving = {client, (uint8_t)i};
-
-		client->channels[i].held = false;
-		stream_restart(client->channels[i].stream, give_back, &giving);
-	}
-	client_event(client, HOLDFAST_CLIENT_EVENT_LOST, 0, code, reason);
-	session_begin(client);
-	client_event(client, HOLDFAST_CLIENT_EVENT_RENEWED, 0, 0, "");
-	client_reconnect(client, reason);
-}
 
 // The streams take the numbers of a WELCOME. Returns false where they do not fit.
 static bool streams_thaw(struct holdfast_client *client, const struct handshake *welcome,
@@ -331,13 +53,6 @@ static void welcome_take(struct holdfast_client *client, const struct handshake 
 	client->stats.handshake_us = client->now_us - client->greeting.began_us;
 	client->state = HOLDFAST_CLIENT_HANDSHAKING;
 	client->give_up_us = client->now_us + 2 * reconnect_timeout_us(&client->reconnect);
-}
-
-void client_next_gateway(struct holdfast_client *client)
-{
-	client->gateway = (client->gateway + 1) % client->gateways_count;
-	client->silent_attempts = 0;
-	client->fresh_socket = true;
 }
 
 static void reject_take(struct holdfast_client *client, const struct frame_reject *reject)
@@ -394,17 +109,14 @@ static void confirmed(struct holdfast_client *client)
 	if (gap_us / 1000 > client->stats.gap_max_ms)
 		client->stats.gap_max_ms = gap_us / 1000;
 	client->heard_us = client->now_us;
-	event_tell(client, &event);
+	client_event_tell(client, &event);
 }
 
 // The process behind a channel has lost its numbers: the channel begins anew, with the next HELLO
 // and under another handle, and the others go on.
 static void channel_reset(struct holdfast_client *client, uint8_t channel)
 {
-	struct giving giving = {client, channel};
-
-	client->channels[channel].held = false;
-	stream_restart(client->channels[channel].stream, give_back, &giving);
+	client_channel_restart(client, channel);
 	client_event(client, HOLDFAST_CLIENT_EVENT_CHANNEL_RESET, channel, 0, "");
 	if (client->state == HOLDFAST_CLIENT_CONNECTED)
 		client_reconnect(client, "a channel was reset");
@@ -503,6 +215,14 @@ static void heartbeat_take(struct holdfast_client *client, const struct frame *f
 	client_say(client, &answer, frame->body, frame->body_bytes);
 }
 
+void client_asleep(struct holdfast_client *client)
+{
+	client->sleeping = false;
+	client_streams_freeze(client);
+	client->state = HOLDFAST_CLIENT_IDLE;
+	client_event(client, HOLDFAST_CLIENT_EVENT_SLEEPING, 0, 0, "");
+}
+
 // A frame under the session's handle, while CONNECTED.
 static void session_take(struct holdfast_client *client, const struct frame *frame)
 {
@@ -513,10 +233,7 @@ static void session_take(struct holdfast_client *client, const struct frame *fra
 	case WIRE_NAK:
 	case WIRE_DATAGRAM:
 		if (frame->type == WIRE_ACK && client->sleeping && frame->channel == 0) {
-			client->sleeping = false;
-			streams_freeze(client);
-			client->state = HOLDFAST_CLIENT_IDLE;
-			client_event(client, HOLDFAST_CLIENT_EVENT_SLEEPING, 0, 0, "");
+			client_asleep(client);
 			return;
 		}
 		data_take(client, frame);

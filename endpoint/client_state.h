@@ -84,8 +84,18 @@ struct holdfast_client {
 	struct holdfast_client_stats stats;
 };
 
+// ---- the clockwork (client.c)
+void client_deliver(struct holdfast_client *client);
+// Whether everything sent was taken by the other endpoints.
+bool client_flushed(const struct holdfast_client *client);
+void client_sleep_say(struct holdfast_client *client);
+
+// ---- what is told (client_event.c)
+void client_event_tell(struct holdfast_client *client, const struct holdfast_client_event *event);
 void client_event(struct holdfast_client *client, enum holdfast_client_event_kind kind,
 		  uint8_t channel, uint16_t code, const char *reason);
+
+// ---- attempts (client_attempt.c)
 // Begins the greeting of the next attempt. Returns what greeting_begin() does.
 int client_greet(struct holdfast_client *client);
 void client_attempt(struct holdfast_client *client);
@@ -93,11 +103,19 @@ void client_attempt(struct holdfast_client *client);
 void client_next_gateway(struct holdfast_client *client);
 void client_back_off(struct holdfast_client *client, uint64_t delay_us, const char *reason);
 void client_reconnect(struct holdfast_client *client, const char *reason);
-void client_lost(struct holdfast_client *client, uint16_t code, const char *reason);
-void client_over(struct holdfast_client *client, uint16_t code, const char *reason);
-void client_frame(struct holdfast_client *client, const uint8_t *bytes, uint32_t len);
-void client_deliver(struct holdfast_client *client);
-
+void client_streams_freeze(struct holdfast_client *client);
+void client_socket_drop(struct holdfast_client *client);
 // Sends a frame with this header and body; what finds no room is lost like any packet.
 void client_say(struct holdfast_client *client, const struct frame *header, const uint8_t *body,
 		uint32_t body_bytes);
+
+// ---- the end (client_end.c)
+// Hands back what was not acknowledged on a channel, whose numbers start from 0 again.
+void client_channel_restart(struct holdfast_client *client, uint8_t channel);
+void client_lost(struct holdfast_client *client, uint16_t code, const char *reason);
+void client_over(struct holdfast_client *client, uint16_t code, const char *reason);
+
+// ---- what the gateway says (client_session.c)
+void client_frame(struct holdfast_client *client, const uint8_t *bytes, uint32_t len);
+// The gateway has been told of the silence that follows.
+void client_asleep(struct holdfast_client *client);

@@ -59,15 +59,6 @@ static bool closed(const struct holdfast_client *client)
 	return client->state == HOLDFAST_CLIENT_CLOSED;
 }
 
-static bool flushed(const struct holdfast_client *client)
-{
-	for (uint32_t i = 0; i < client->channels_count; i++) {
-		if (!stream_flushed(client->channels[i].stream))
-			return false;
-	}
-	return true;
-}
-
 int holdfast_client_connect_wait(struct holdfast_client *client, int timeout_ms)
 {
 	const int rc = holdfast_client_connect(client);
@@ -118,7 +109,7 @@ int holdfast_client_receive(struct holdfast_client *client, uint8_t *channel, vo
 
 int holdfast_client_flush(struct holdfast_client *client, int timeout_ms)
 {
-	return wait_until(client, deadline_us(client, timeout_ms), flushed);
+	return wait_until(client, deadline_us(client, timeout_ms), client_flushed);
 }
 
 int holdfast_client_close_wait(struct holdfast_client *client, int timeout_ms)
