@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/settings_near.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,4 +137,23 @@ const char *settings_near_section(const char *section, char text[static SETTINGS
 		snprintf(text, SETTINGS_NEAR_BYTES, "did you mean [%s%s]?", nearest,
 			 settings_key_named(nearest) ? " NAME" : "");
 	return text;
+}
+
+int settings_near_place(const char *name, char text[static SETTINGS_NEAR_BYTES])
+{
+	const char *first = strchr(name, '.'), *last = strrchr(name, '.');
+	const size_t section_len = first != NULL ? (size_t)(first - name) : strlen(name);
+	char section[32], near[SETTINGS_NEAR_BYTES];
+
+	snprintf(section, sizeof(section), "%.*s", (int)section_len, name);
+	if (first == NULL || !settings_key_section(section))
+		settings_near_section(section, near);
+	else if (settings_key_find(section, last + 1) == NULL)
+		settings_near_key(section, last + 1, near);
+	else
+		snprintf(near, sizeof(near), "%s",
+			 settings_key_named(section) ? "there is no section of this name"
+						     : "this section has no name");
+	snprintf(text, SETTINGS_NEAR_BYTES, "no key \"%.80s\"; %.140s", name, near);
+	return -ENOENT;
 }

@@ -14,3 +14,7 @@ const char *settings_near_key(const char *section, const char *name,
 
 // The same for a section. Returns text.
 const char *settings_near_section(const char *section, char text[static SETTINGS_NEAR_BYTES]);
+
+// A whole message about the name of a place that there is not: "session.timout_ms". Returns
+// -ENOENT.
+int settings_near_place(const char *name, char text[static SETTINGS_NEAR_BYTES]);

@@ -113,6 +113,16 @@ struct settings_place settings_place_find(const struct settings *settings, const
 	return none;
 }
 
+struct settings_place settings_place_same(const struct settings *settings,
+					  struct settings_place place, const struct settings *other)
+{
+	char name[SETTINGS_PLACE_BYTES];
+
+	if (!settings_key_named(place.key->section))
+		return place;
+	return settings_place_find(other, settings_place_name(settings, place, name));
+}
+
 int *settings_source(struct settings_sources *sources, struct settings_place place)
 {
 	const uint32_t key = settings_key_index(place.key);

@@ -27,6 +27,11 @@ bool settings_place_next(const struct settings *settings, struct settings_place 
 // of the name. Keys that are of no use in this build are found.
 struct settings_place settings_place_find(const struct settings *settings, const char *name);
 
+// The place of the same name in other settings; key NULL where there is none.
+struct settings_place settings_place_same(const struct settings *settings,
+					  struct settings_place place,
+					  const struct settings *other);
+
 // NAME of its section, or "".
 const char *settings_place_title(const struct settings *settings, struct settings_place place);
 
