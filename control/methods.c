@@ -9,17 +9,28 @@
 
 #include "holdfast/control.h"
 
-struct method {
-	void (*handle)(const struct methods_call *call);
-	const char *params[8]; // keys that it knows, ended by NULL
-};
-
 void methods_invalid(const struct methods_call *call, const char *key, const char *wanted)
 {
 	char text[160];
 
 	snprintf(text, sizeof(text), "%s: %s", key, wanted);
 	rpc_error(call->packer, call->call->id, CONTROL_ERROR_INVALID_PARAMS, text);
+}
+
+void methods_page(const struct methods_call *call, const char *key, uint32_t count,
+		  const msgpack_sbuffer *items, uint32_t next)
+{
+	rpc_answer(call->packer, call->call->id);
+	msgpack_pack_map(call->packer, 2);
+	rpc_pack_text(call->packer, key);
+	msgpack_pack_array(call->packer, count);
+	if (items->size > 0)
+		call->packer->callback(call->packer->data, items->data, items->size);
+	rpc_pack_text(call->packer, "next");
+	if (next == METHODS_PAGE_LAST)
+		msgpack_pack_nil(call->packer);
+	else
+		msgpack_pack_uint32(call->packer, next);
 }
 
 static void hello(const struct methods_call *call)
@@ -143,27 +154,30 @@ static void shutdown_now(const struct methods_call *call)
 	stop(call, gateway_shutdown);
 }
 
-static const struct method methods_list[CONTROL_METHODS_COUNT] = {
-    [CONTROL_METHOD_HELLO] = {hello, {"version"}},
-    [CONTROL_METHOD_GATEWAY_INFO] = {gateway_info, {NULL}},
-    [CONTROL_METHOD_GATEWAY_DRAIN] = {drain, {"deadline_ms"}},
-    [CONTROL_METHOD_GATEWAY_SHUTDOWN] = {shutdown_now, {"deadline_ms"}},
-    [CONTROL_METHOD_SESSION_LIST] = {methods_session_list,
-				     {"after", "limit", "state", "service", "backend", "client",
-				      "idle_ms_min"}},
-    [CONTROL_METHOD_SESSION_GET] = {methods_session_get, {"session", "handle"}},
-    [CONTROL_METHOD_SESSION_EVICT] = {methods_session_evict, {"session", "handle", "reason"}},
-    [CONTROL_METHOD_BACKEND_LIST] = {methods_backend_list, {"service", "backend"}},
-    [CONTROL_METHOD_SERVICE_LIST] = {methods_service_list, {NULL}},
-    [CONTROL_METHOD_STATS_GET] = {methods_stats_get, {NULL}},
+static const methods_handler handlers[CONTROL_METHODS_COUNT] = {
+    [CONTROL_METHOD_HELLO] = hello,
+    [CONTROL_METHOD_GATEWAY_INFO] = gateway_info,
+    [CONTROL_METHOD_GATEWAY_DRAIN] = drain,
+    [CONTROL_METHOD_GATEWAY_SHUTDOWN] = shutdown_now,
+    [CONTROL_METHOD_SESSION_LIST] = methods_session_list,
+    [CONTROL_METHOD_SESSION_GET] = methods_session_get,
+    [CONTROL_METHOD_SESSION_EVICT] = methods_session_evict,
+    [CONTROL_METHOD_BACKEND_LIST] = methods_backend_list,
+    [CONTROL_METHOD_SERVICE_LIST] = methods_service_list,
+    [CONTROL_METHOD_STATS_GET] = methods_stats_get,
 };
+
+methods_handler methods_handler_of(enum control_method method)
+{
+	return handlers[method];
+}
 
 static void dispatch(void *context, const struct socket_call *socket_call,
 		     const struct rpc_request *request, msgpack_packer *packer)
 {
 	const struct methods_call call = {
 	    .methods = context, .call = socket_call, .request = request, .packer = packer};
-	const enum control_method method = rpc_method(request->method, request->method_len);
+	const enum control_method method = methods_list_find(request->method, request->method_len);
 	const char *unknown;
 	uint32_t unknown_len;
 	char text[160];
@@ -174,14 +188,14 @@ static void dispatch(void *context, const struct socket_call *socket_call,
 		rpc_error(packer, request->id, CONTROL_ERROR_UNKNOWN_METHOD, text);
 		return;
 	}
-	if (rpc_param_unknown(request, methods_list[method].params, &unknown, &unknown_len)) {
+	if (rpc_param_unknown(request, methods_list_get(method)->params, &unknown, &unknown_len)) {
 		snprintf(text, sizeof(text), "%.*s: no such parameter",
 			 unknown_len < 64 ? (int)unknown_len : 64, unknown);
 		rpc_error(packer, request->id, CONTROL_ERROR_INVALID_PARAMS, text);
 		return;
 	}
 	gateway_online();
-	methods_list[method].handle(&call);
+	handlers[method](&call);
 	gateway_offline();
 }
 

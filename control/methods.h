@@ -14,7 +14,13 @@
 #include "control/rpc.h"
 #include "control/socket.h"
 
-enum { METHODS_SLOTS_MAX = 65536 };
+enum {
+	METHODS_SLOTS_MAX = 65536,
+	// A page ends with the item that passes this; no item is as large as what is left then.
+	METHODS_PAGE_BYTES = CONTROL_FRAME_BYTES_MAX / 2,
+};
+
+#define METHODS_PAGE_LAST UINT32_MAX // there is no next one
 
 struct methods {
 	struct gateway *gateway;
@@ -36,6 +42,11 @@ struct methods_call {
 	msgpack_packer *packer; // for the answer
 };
 
+typedef void (*methods_handler)(const struct methods_call *call);
+
+// What does a method.
+methods_handler methods_handler_of(enum control_method method);
+
 // The handlers: each packs a whole answer, or keeps the call and answers later.
 void methods_session_list(const struct methods_call *call);
 void methods_session_get(const struct methods_call *call);
@@ -43,6 +54,10 @@ void methods_session_evict(const struct methods_call *call);
 void methods_backend_list(const struct methods_call *call);
 void methods_service_list(const struct methods_call *call);
 void methods_stats_get(const struct methods_call *call);
+
+// Packs a page as the whole answer: count packed items under key, and where the next page begins.
+void methods_page(const struct methods_call *call, const char *key, uint32_t count,
+		  const msgpack_sbuffer *items, uint32_t next);
 
 // Packs an INVALID_PARAMS error that names the key.
 void methods_invalid(const struct methods_call *call, const char *key, const char *wanted);

@@ -69,12 +69,12 @@ static void pack_channel(msgpack_packer *packer, const struct directory *directo
 	pack_direction(packer, "down", &view->down);
 }
 
-static void pack_session(const struct methods_call *call, const struct dataplane_session_view *view)
+static void pack_session(const struct methods_call *call, msgpack_packer *packer,
+			 const struct dataplane_session_view *view)
 {
 	const struct settings *settings = gateway_settings(call->methods->gateway);
 	const struct directory *directory =
 	    dataplane_directory(gateway_dataplane(call->methods->gateway));
-	msgpack_packer *packer = call->packer;
 	char path[ADDRESS_TEXT_BYTES];
 	const bool detached = view->state == SESSION_DETACHED;
 
@@ -190,40 +190,31 @@ void methods_session_list(const struct methods_call *call)
 	struct dataplane *dataplane = gateway_dataplane(call->methods->gateway);
 	const struct directory *directory = dataplane_directory(dataplane);
 	const uint32_t slots = dataplane_slots(dataplane);
-	struct dataplane_session_view *found;
+	struct dataplane_session_view view;
 	struct filter filter;
 	uint32_t count = 0, looked = 0;
+	msgpack_sbuffer found; // an array's length stands before its items
+	msgpack_packer packer;
 
 	if (!filter_read(call, &filter))
 		return;
-	found = calloc(filter.limit, sizeof(*found));
-	if (found == NULL) {
-		rpc_error(call->packer, call->call->id, CONTROL_ERROR_UNAVAILABLE, "out of memory");
-		return;
-	}
+	msgpack_sbuffer_init(&found);
+	msgpack_packer_init(&packer, &found, msgpack_sbuffer_write);
 
 	uint32_t slot = dataplane_slot_next(dataplane, (uint32_t)filter.after);
 
-	while (slot < slots && count < filter.limit && looked < METHODS_SLOTS_MAX) {
-		if (dataplane_session_view(dataplane, slot, &found[count]) &&
-		    matches(&filter, directory, &found[count]))
+	while (slot < slots && count < filter.limit && looked < METHODS_SLOTS_MAX &&
+	       found.size < METHODS_PAGE_BYTES) {
+		if (dataplane_session_view(dataplane, slot, &view) &&
+		    matches(&filter, directory, &view)) {
+			pack_session(call, &packer, &view);
 			count++;
+		}
 		looked++;
 		slot = dataplane_slot_next(dataplane, slot + 1);
 	}
-
-	rpc_answer(call->packer, call->call->id);
-	msgpack_pack_map(call->packer, 2);
-	rpc_pack_text(call->packer, "sessions");
-	msgpack_pack_array(call->packer, count);
-	for (uint32_t i = 0; i < count; i++)
-		pack_session(call, &found[i]);
-	rpc_pack_text(call->packer, "next");
-	if (slot < slots)
-		msgpack_pack_uint32(call->packer, slot);
-	else
-		msgpack_pack_nil(call->packer);
-	free(found);
+	methods_page(call, "sessions", count, &found, slot < slots ? slot : METHODS_PAGE_LAST);
+	msgpack_sbuffer_destroy(&found);
 }
 
 static int hex_digit(char digit)
@@ -290,7 +281,7 @@ void methods_session_get(const struct methods_call *call)
 		return;
 	}
 	rpc_answer(call->packer, call->call->id);
-	pack_session(call, &view);
+	pack_session(call, call->packer, &view);
 }
 
 // An eviction whose answer is still to come.

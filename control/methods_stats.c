@@ -64,29 +64,30 @@ void methods_backend_list(const struct methods_call *call)
 	struct gateway_backend_view view;
 	const char *service, *backend;
 	uint32_t service_len = 0, backend_len = 0, count = 0;
+	uint64_t index = 0;
+	msgpack_sbuffer found; // an array's length stands before its items
+	msgpack_packer packer;
 
 	if (!name_read(call, "service", &service, &service_len) ||
 	    !name_read(call, "backend", &backend, &backend_len))
 		return;
-	// Twice the same way: an array's length stands before its items.
-	for (int pack = 0; pack < 2; pack++) {
-		if (pack) {
-			rpc_answer(call->packer, call->call->id);
-			msgpack_pack_map(call->packer, 1);
-			rpc_pack_text(call->packer, "backends");
-			msgpack_pack_array(call->packer, count);
-		}
-		for (uint32_t i = 0; i < DIRECTORY_BACKENDS_MAX; i++) {
-			if (!gateway_backend(call->methods->gateway, i, &view) ||
-			    !name_is(view.service, service, service_len) ||
-			    !name_is(view.name, backend, backend_len))
-				continue;
-			if (pack)
-				pack_backend(call->packer, &view);
-			else
-				count++;
-		}
+	if (rpc_param_uint(call->request, "after", 0, UINT32_MAX, &index) == -EINVAL) {
+		methods_invalid(call, "after", "the cursor of an answer is wanted");
+		return;
 	}
+	msgpack_sbuffer_init(&found);
+	msgpack_packer_init(&packer, &found, msgpack_sbuffer_write);
+	for (; index < DIRECTORY_BACKENDS_MAX && found.size < METHODS_PAGE_BYTES; index++) {
+		if (!gateway_backend(call->methods->gateway, (uint32_t)index, &view) ||
+		    !name_is(view.service, service, service_len) ||
+		    !name_is(view.name, backend, backend_len))
+			continue;
+		pack_backend(&packer, &view);
+		count++;
+	}
+	methods_page(call, "backends", count, &found,
+		     index < DIRECTORY_BACKENDS_MAX ? (uint32_t)index : METHODS_PAGE_LAST);
+	msgpack_sbuffer_destroy(&found);
 }
 
 void methods_service_list(const struct methods_call *call)

@@ -235,16 +235,16 @@ int rpc_param_text(const struct rpc_request *request, const char *key, const cha
 	return 0;
 }
 
-bool rpc_param_unknown(const struct rpc_request *request, const char *const *known,
+bool rpc_param_unknown(const struct rpc_request *request, const struct methods_list_param *known,
 		       const char **unknown, uint32_t *unknown_len)
 {
 	for (uint32_t i = 0; i < request->params.via.map.size; i++) {
 		const msgpack_object *key = &request->params.via.map.ptr[i].key;
-		const char *const *name = known;
+		const struct methods_list_param *param = known;
 
-		while (*name != NULL && !text_is(key, *name))
-			name++;
-		if (*name != NULL)
+		while (param->name != NULL && !text_is(key, param->name))
+			param++;
+		if (param->name != NULL)
 			continue;
 		*unknown = key->type == MSGPACK_OBJECT_STR ? key->via.str.ptr : "(not a string)";
 		*unknown_len = key->type == MSGPACK_OBJECT_STR ? key->via.str.size
@@ -252,19 +252,6 @@ bool rpc_param_unknown(const struct rpc_request *request, const char *const *kno
 		return true;
 	}
 	return false;
-}
-
-enum control_method rpc_method(const char *name, uint32_t len)
-{
-#define METHOD_NAME(name, method, text, version) method,
-	static const char *const names[] = {CONTROL_METHODS(METHOD_NAME)};
-#undef METHOD_NAME
-
-	for (uint32_t i = 0; i < CONTROL_METHODS_COUNT; i++) {
-		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
-			return (enum control_method)i;
-	}
-	return CONTROL_METHODS_COUNT;
 }
 
 void rpc_answer(msgpack_packer *packer, uint32_t id)

@@ -10,6 +10,7 @@
 
 #include <msgpack.h>
 
+#include "control/methods_list.h"
 #include "holdfast/control.h"
 
 enum {
@@ -48,13 +49,10 @@ int rpc_param_uint(const struct rpc_request *request, const char *key, uint64_t 
 int rpc_param_text(const struct rpc_request *request, const char *key, const char **text,
 		   uint32_t *len);
 
-// Whether params has a key that is not among the known ones (a NULL-terminated list); *unknown
+// Whether params has a key that is not among the known ones (ended by a NULL name); *unknown
 // names it, not zero-terminated.
-bool rpc_param_unknown(const struct rpc_request *request, const char *const *known,
+bool rpc_param_unknown(const struct rpc_request *request, const struct methods_list_param *known,
 		       const char **unknown, uint32_t *unknown_len);
-
-// The method of this name, or CONTROL_METHODS_COUNT.
-enum control_method rpc_method(const char *name, uint32_t len);
 
 // Packs the head of an answer without error: [1, id, nil, ; the caller packs one value after it.
 void rpc_answer(msgpack_packer *packer, uint32_t id);

@@ -20,28 +20,80 @@ enum {
 
 #define CONTROL_SOCKET_DEFAULT "/run/holdfast/control.sock"
 
-// X(enum name, method, what it does, version that added it)
-#define CONTROL_METHODS(X)                                                                         \
-	X(HELLO, "hello", "version of this interface, program, start time", 1)                     \
-	X(GATEWAY_INFO, "gateway.info", "build, uptime, workers, ports, state", 1)                 \
-	X(GATEWAY_DRAIN, "gateway.drain", "refuse new sessions, then let go and stop", 1)          \
-	X(GATEWAY_SHUTDOWN, "gateway.shutdown", "let go and stop", 1)                              \
-	X(SESSION_LIST, "session.list", "sessions, page by page", 1)                               \
-	X(SESSION_GET, "session.get", "everything known of one session", 1)                        \
-	X(SESSION_EVICT, "session.evict", "end one session", 1)                                    \
-	X(BACKEND_LIST, "backend.list", "backends and their lanes", 1)                             \
-	X(SERVICE_LIST, "service.list", "services and how many backends serve them", 1)            \
-	X(STATS_GET, "stats.get", "counters, drops, gauges, summed and by worker", 1)
+// Who may call a method. Each right holds those before it.
+enum control_right {
+	CONTROL_RIGHT_NONE,  // whoever reaches the socket
+	CONTROL_RIGHT_LOOK,  // those listed under [control] readers
+	CONTROL_RIGHT_STEER, // root, the gateway's own user, members of the socket's group
+	CONTROL_RIGHTS,
+};
 
-#define CONTROL_METHOD_ENUM(name, method, text, version) CONTROL_METHOD_##name,
+enum { CONTROL_PARAMS_MAX = 8 }; // of one method
+
+#define CONTROL_NO_PARAMS                                                                          \
+	{                                                                                          \
+		NULL, NULL                                                                         \
+	}
+
+// The methods: enum, dispatcher, help and the table in docs/operations.md come from here. A name is
+// never used again for another meaning.
+//
+// X(enum name, method, right needed, version that added it, what it does, parameters...)
+// with each parameter as {name, what it is}.
+// clang-format off
+#define CONTROL_METHODS(X)                                                                         \
+	X(HELLO, "hello", NONE, 1,                                                                 \
+	  "version of this interface, program, start time",                                        \
+	  {"version", "version that the caller speaks"})                                           \
+	X(GATEWAY_INFO, "gateway.info", LOOK, 1,                                                   \
+	  "build, uptime, workers, ports, state",                                                  \
+	  CONTROL_NO_PARAMS)                                                                       \
+	X(GATEWAY_DRAIN, "gateway.drain", STEER, 1,                                                \
+	  "refuse new sessions, then let go and stop",                                             \
+	  {"deadline_ms", "how long sessions may stay, 0 to 86400000; 10000"})                     \
+	X(GATEWAY_SHUTDOWN, "gateway.shutdown", STEER, 1,                                          \
+	  "let go and stop",                                                                       \
+	  {"deadline_ms", "how long letting go may take, 0 to 86400000; 10000"})                   \
+	X(SESSION_LIST, "session.list", LOOK, 1,                                                   \
+	  "sessions, page by page",                                                                \
+	  {"after", "`next` of the page before"},                                                  \
+	  {"limit", "sessions of one page, 1 to 1000; 100"},                                       \
+	  {"state", "OPENING, CONNECTED, DETACHED or CLOSING"},                                    \
+	  {"service", "with a channel to this service"},                                           \
+	  {"backend", "with a channel to a backend of this name"},                                 \
+	  {"client", "with this client label"},                                                    \
+	  {"idle_ms_min", "not heard for so long"})                                                \
+	X(SESSION_GET, "session.get", LOOK, 1,                                                     \
+	  "everything known of one session",                                                       \
+	  {"session", "its id, 32 hex digits"},                                                    \
+	  {"handle", "or its handle"})                                                             \
+	X(SESSION_EVICT, "session.evict", STEER, 1,                                                \
+	  "end one session; `evicted` says whether this call did it",                              \
+	  {"session", "its id, 32 hex digits"},                                                    \
+	  {"handle", "or its handle"},                                                             \
+	  {"reason", "a text for the log"})                                                        \
+	X(BACKEND_LIST, "backend.list", LOOK, 1,                                                   \
+	  "backends and their lanes",                                                              \
+	  {"service", "of this service"},                                                          \
+	  {"backend", "of this name"},                                                             \
+	  {"after", "`next` of the page before"})                                                  \
+	X(SERVICE_LIST, "service.list", LOOK, 1,                                                   \
+	  "services and how many backends serve them",                                             \
+	  CONTROL_NO_PARAMS)                                                                       \
+	X(STATS_GET, "stats.get", LOOK, 1,                                                         \
+	  "counters, drops, gauges, summed and by worker",                                         \
+	  CONTROL_NO_PARAMS)
+
+#define CONTROL_METHOD_ENUM(name, ...) CONTROL_METHOD_##name,
 enum control_method { CONTROL_METHODS(CONTROL_METHOD_ENUM) CONTROL_METHODS_COUNT };
 #undef CONTROL_METHOD_ENUM
+// clang-format on
 
 // Names in error.code.
 #define CONTROL_ERROR_UNKNOWN_METHOD "UNKNOWN_METHOD"
 #define CONTROL_ERROR_INVALID_PARAMS "INVALID_PARAMS" // unknown value, wrong type, out of bounds
 #define CONTROL_ERROR_NOT_FOUND "NOT_FOUND"
-#define CONTROL_ERROR_NOT_PERMITTED "NOT_PERMITTED"
+#define CONTROL_ERROR_FORBIDDEN "FORBIDDEN"     // the caller has not the right
 #define CONTROL_ERROR_UNAVAILABLE "UNAVAILABLE" // not now: stopping, or a limit is reached
 #define CONTROL_ERROR_VERSION "VERSION"         // hello asked for a version not spoken here
 

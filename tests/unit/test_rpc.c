@@ -117,7 +117,7 @@ Test(rpc, requests_and_notifications_are_told_apart)
 	cr_assert_eq(REQUEST(&got, "\x94\x00\x07\xa5hello\x91\x81\xa7version\x01"), 0);
 	cr_expect_not(got.notification);
 	cr_expect_eq(got.id, 7);
-	cr_expect_eq(rpc_method(got.method, got.method_len), CONTROL_METHOD_HELLO);
+	cr_expect_eq(methods_list_find(got.method, got.method_len), CONTROL_METHOD_HELLO);
 	rpc_request_fini(&got);
 
 	cr_assert_eq(REQUEST(&got, "\x93\x02\xa5hello\x90"), 0);
@@ -155,21 +155,11 @@ Test(rpc, parameters_have_types_and_bounds)
 	cr_expect_eq(len, 2);
 	cr_expect_eq(rpc_param_text(&got, "limit", &text, &len), -EINVAL);
 
-	static const char *const known[] = {"limit", NULL};
+	static const struct methods_list_param known[] = {{"limit", ""}, {NULL, NULL}};
 
 	cr_expect(rpc_param_unknown(&got, known, &text, &len));
 	cr_expect_arr_eq(text, "state", 5);
 	rpc_request_fini(&got);
-}
-
-Test(rpc, every_method_is_found_by_its_name)
-{
-#define METHOD(name, method, text, version)                                                        \
-	cr_expect_eq(rpc_method(method, strlen(method)), CONTROL_METHOD_##name);
-	CONTROL_METHODS(METHOD)
-#undef METHOD
-	cr_expect_eq(rpc_method("hell", 4), CONTROL_METHODS_COUNT);
-	cr_expect_eq(rpc_method("", 0), CONTROL_METHODS_COUNT);
 }
 
 Test(rpc, answers_have_golden_bytes)
