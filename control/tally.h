@@ -26,6 +26,7 @@
 	X(commands_refused, "commands not queued: the queue of what may wait was full")            \
 	X(sweeps, "whole turns over the sessions")                                                 \
 	X(sweep_asked, "HEARTBEATs ordered")                                                       \
+	X(sweep_paced, "HEARTBEATs put off: too many were due in one millisecond")                 \
 	X(sweep_silent, "sessions found silent")                                                   \
 	X(sweep_expired, "detached sessions whose grace was over")                                 \
 	X(sweep_skipped, "sessions left for the next turn: their worker's mailbox was full")       \

@@ -209,9 +209,13 @@ struct dataplane_judged {
 uint32_t dataplane_slots(const struct dataplane *dataplane);
 // Returns the next slot >= slot that may be in use, or dataplane_slots().
 uint32_t dataplane_slot_next(const struct dataplane *dataplane, uint32_t slot);
+// The same, and in *end the end of the run of such slots that begins there.
+uint32_t dataplane_slot_run(const struct dataplane *dataplane, uint32_t slot, uint32_t *end);
 // Reads a slot to judge it. Returns false where it is free. Inside an RCU read section.
 bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 		     struct dataplane_judged *judged);
+// Asks memory for what that will read.
+void dataplane_judge_prefetch(const struct dataplane *dataplane, uint32_t slot);
 
 struct dataplane_direction_view {
 	uint64_t acked;

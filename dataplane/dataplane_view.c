@@ -66,21 +66,29 @@ uint32_t dataplane_slots(const struct dataplane *dataplane)
 	return dataplane->sessions->capacity;
 }
 
-uint32_t dataplane_slot_next(const struct dataplane *dataplane, uint32_t slot)
+uint32_t dataplane_slot_run(const struct dataplane *dataplane, uint32_t slot, uint32_t *end)
 {
 	const struct session_table *sessions = dataplane->sessions;
 
 	for (uint32_t i = 0; i < sessions->workers; i++) {
 		const struct session_range *range = &sessions->ranges[i];
-		// Pairs with the release store when a slot is taken for the first time.
-		const uint32_t fresh = __atomic_load_n(&range->fresh, __ATOMIC_ACQUIRE);
 
+		// Pairs with the release store when a slot is taken for the first time.
+		*end = __atomic_load_n(&range->fresh, __ATOMIC_ACQUIRE);
 		if (slot < range->first)
 			slot = range->first;
-		if (slot < fresh)
+		if (slot < *end)
 			return slot;
 	}
+	*end = sessions->capacity;
 	return sessions->capacity;
+}
+
+uint32_t dataplane_slot_next(const struct dataplane *dataplane, uint32_t slot)
+{
+	uint32_t end;
+
+	return dataplane_slot_run(dataplane, slot, &end);
 }
 
 static uint8_t port_of(const struct dataplane *dataplane, const struct path *path)
@@ -106,6 +114,14 @@ static void judge_backends(const struct session_table *sessions, uint32_t slot,
 		judged->backends[k] = session_table_backend(sessions, slot, k);
 		judged->channels++;
 	}
+}
+
+void dataplane_judge_prefetch(const struct dataplane *dataplane, uint32_t slot)
+{
+	const struct session *session = &dataplane->sessions->hot[slot];
+
+	__builtin_prefetch(session);
+	__builtin_prefetch(&session->channel);
 }
 
 bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,

@@ -126,6 +126,21 @@ uint32_t dataplane_slot_next(const struct dataplane *dataplane, uint32_t slot)
 	return slot;
 }
 
+uint32_t dataplane_slot_run(const struct dataplane *dataplane, uint32_t slot, uint32_t *end)
+{
+	slot = dataplane_slot_next(dataplane, slot);
+	*end = slot;
+	while (*end < dataplane->slots && dataplane->sessions[*end].used)
+		(*end)++;
+	return slot;
+}
+
+void dataplane_judge_prefetch(const struct dataplane *dataplane, uint32_t slot)
+{
+	(void)dataplane;
+	(void)slot;
+}
+
 bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 		     struct dataplane_judged *judged)
 {

@@ -326,10 +326,47 @@ Test(liveness_sweep, asks_no_more_of_a_worker_that_is_behind)
 	dataplane->mailboxes[0].room = 0;
 	worker_ms += 5000;
 	fake_clock(dataplane, worker_ms);
-	turns(5);
+	turns(2); // that look at everybody; who is due is looked at in those between as well
 	cr_expect_eq(courier_waiting(courier), 1);
-	cr_expect_eq(tally.sweep_skipped, 4);
-	cr_expect_eq(fake_discard(dataplane, 1, COMMAND_HEARTBEAT), 5);
+	cr_expect_eq(tally.sweep_skipped, LIVENESS_SWEEP_FULL_TURN);
+	cr_expect_eq(fake_discard(dataplane, 1, COMMAND_HEARTBEAT), LIVENESS_SWEEP_FULL_TURN + 1);
+}
+
+Test(liveness_sweep, finds_in_time_who_took_the_slot_of_one_that_could_wait)
+{
+	struct dataplane_judged *judged = add_session(4, 0);
+
+	judged->timeout_ms = 300000; // not to be looked at for many seconds
+	for (uint32_t ms = 0; ms < 3000; ms++)
+		tick();
+	memset(&dataplane->sessions[4], 0, sizeof(dataplane->sessions[4]));
+	judged = add_session(4, 1);
+	judged->timeout_ms = 2000;
+	for (uint32_t ms = 0; ms < 1999 && !judged->liveness.asked; ms++)
+		tick();
+	cr_expect(judged->liveness.asked);
+}
+
+Test(liveness_sweep, spreads_what_is_due_after_a_stall)
+{
+	uint64_t before;
+	uint32_t most = 0;
+
+	for (uint32_t slot = 0; slot < SLOTS; slot++)
+		add_session(slot, (uint8_t)(slot % WORKERS));
+	turns(1);
+	now_ms += 30000;
+	worker_ms += 30000;
+	for (uint32_t ms = 0; ms < 1000; ms++) {
+		before = tally.sweep_asked;
+		tick();
+		if (tally.sweep_asked - before > most)
+			most = (uint32_t)(tally.sweep_asked - before);
+	}
+	cr_expect_eq(tally.sweep_asked, SLOTS);
+	cr_expect_leq(most, LIVENESS_SWEEP_ASKS_MIN + 1, "%u asked in one millisecond", most);
+	cr_expect_gt(tally.sweep_paced, 0);
+	cr_expect_eq(tally.sweep_silent, 0);
 }
 
 Test(liveness_sweep, leaves_sessions_that_open_or_close_to_their_owner)
