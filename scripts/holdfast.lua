@@ -157,6 +157,14 @@ local function show_rest(c, tree, name)
 	return bytes
 end
 
+-- Shows what `part` reads under a line of its own.
+local function group(c, tree, title, part)
+	local at = c.at
+	local item = tree:add(c.tvb(at, 0), title)
+	part(c, item)
+	item:set_len(c.at - at)
+end
+
 local function malformed(c, text)
 	c.tree:add_proto_expert_info(E.malformed, "Malformed: " .. text)
 	c.marks[#c.marks + 1] = "malformed: " .. text
@@ -290,7 +298,7 @@ local function handshake(c)
 		malformed(c, "not that many triples")
 	end
 	for k = 1, count do
-		triple(c, c.tree:add(holdfast, c.tvb(c.at, 0), "Triple of channel " .. k - 1))
+		group(c, c.tree, "Triple of channel " .. k - 1, triple)
 	end
 	options(c)
 	for _, key in ipairs({"service", "services", "backend", "backends", "client", "resumed"}) do
@@ -321,31 +329,33 @@ local function bundle(c)
 	local count, bytes = 0, c.limit - c.at
 	say(c, "%d bytes", bytes)
 	while c.at < c.limit do
-		local tree = c.tree:add(holdfast, c.tvb(c.at, 0), "Message " .. count + 1)
-		local length = number(c, tree, "message.length", 2)
-		if length > 0 then
-			show(c, tree, "message", length)
-		end
 		count = count + 1
+		group(c, c.tree, "Message " .. count, function(_, tree)
+			local length = number(c, tree, "message.length", 2)
+			if length > 0 then
+				show(c, tree, "message", length)
+			end
+		end)
 	end
 	say(c, "in %d messages", count)
 end
 
-local function nak(c)
-	local said = {}
-	while c.at < c.limit do
-		local tree = c.tree:add(holdfast, c.tvb(c.at, 0), "Asks for")
-		local first = number(c, tree, "nak.first", 4)
-		local count = number(c, tree, "nak.count", 4)
-		local text = string.format("#%.0f", first)
-		if count ~= 1 then
-			text = string.format("%.0f frames from %s", count, text)
-		end
-		c.pairs[#c.pairs + 1] = {first = first, count = count}
-		said[#said + 1] = text
-		tree:append_text(" " .. text)
+local function nak_pair(c, tree)
+	local first = number(c, tree, "nak.first", 4)
+	local count = number(c, tree, "nak.count", 4)
+	local text = string.format("#%.0f", first)
+	if count ~= 1 then
+		text = string.format("%.0f frames from %s", count, text)
 	end
-	say(c, "%s", table.concat(said, ", "))
+	c.pairs[#c.pairs + 1] = {first = first, count = count}
+	say(c, "%s", text)
+	tree:append_text(" " .. text)
+end
+
+local function nak(c)
+	while c.at < c.limit do
+		group(c, c.tree, "Asks for", nak_pair)
+	end
 end
 
 local BODIES = {
