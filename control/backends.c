@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,14 @@ struct backends *backends_create(const struct settings *settings, const struct a
 	return backends;
 }
 
+void backends_retime(struct backends *backends)
+{
+	const struct settings_session *session = &backends->settings->session;
+
+	backends->timeout_ms = session->timeout_ms;
+	backends->interval_ms = liveness_interval_ms(session->timeout_ms, session->heartbeat_ms);
+}
+
 void backends_destroy(struct backends *backends)
 {
 	if (backends == NULL)
@@ -51,7 +60,7 @@ static bool name_is(const char *name, const char *text, uint32_t len)
 
 uint16_t backends_service(const struct backends *backends, const char *name, uint32_t len)
 {
-	for (uint32_t i = 0; i < backends->settings->services_count; i++) {
+	for (uint32_t i = 0; i < backends->settings->services_count && len > 0; i++) {
 		if (name_is(backends->settings->services[i].name, name, len))
 			return (uint16_t)i;
 	}
@@ -214,8 +223,54 @@ void backends_drop_lane(struct backends *backends, uint16_t index, uint16_t lane
 		entry_lost(backends, index, why, now_ms);
 }
 
-void backends_count_channel(struct backends *backends, uint16_t index)
+// Whether a lost backend has a session still, or may have got one since the last turn began.
+static bool entry_counts(const struct backends_entry *entry)
 {
+	return entry->sessions > 0 || entry->counting > 0 || entry->chosen > 0 ||
+	       entry->chosen_before > 0;
+}
+
+const char *backends_keep(struct backends *backends, uint16_t service)
+{
+	uint32_t sessions = backends->services[service];
+
+	if (sessions < backends->services_counting[service])
+		sessions = backends->services_counting[service];
+	for (uint32_t i = 0; i < backends->count; i++) {
+		const struct backends_entry *entry = &backends->entries[i];
+
+		if (!entry->used || entry->service != service)
+			continue;
+		if (entry->connected || backends_has_lane(entry)) {
+			snprintf(backends->kept, sizeof(backends->kept), "backend %s is registered",
+				 entry->name);
+			return backends->kept;
+		}
+		if (sessions == 0)
+			sessions = entry_counts(entry);
+	}
+	if (sessions == 0)
+		return NULL;
+	snprintf(backends->kept, sizeof(backends->kept), "sessions use it (%u)", sessions);
+	return backends->kept;
+}
+
+void backends_forget(struct backends *backends)
+{
+	for (uint32_t i = 0; i < backends->count; i++) {
+		struct backends_entry *entry = &backends->entries[i];
+
+		if (!entry->used || backends->settings->services[entry->service].name[0] != '\0')
+			continue;
+		entry->used = false; // its handle is kept: the next one here must have another
+		backends->changed = true;
+	}
+}
+
+void backends_count_channel(struct backends *backends, uint16_t service, uint16_t index)
+{
+	if (service < DIRECTORY_SERVICES_MAX)
+		backends->services_counting[service]++;
 	if (index < backends->count)
 		backends->entries[index].counting++;
 }
@@ -232,6 +287,8 @@ void backends_count_end(struct backends *backends)
 		entry->chosen_before = entry->chosen;
 		entry->chosen = 0;
 	}
+	memcpy(backends->services, backends->services_counting, sizeof(backends->services));
+	memset(backends->services_counting, 0, sizeof(backends->services_counting));
 }
 
 // A worker sends over its own lane, else over any live one; those without spread over them.
@@ -283,7 +340,7 @@ void backends_fill(const struct backends *backends, struct directory *directory)
 
 	directory->services_count = settings->services_count;
 	for (uint32_t i = 0; i < settings->services_count; i++) {
-		directory->services[i].used = true;
+		directory->services[i].used = settings->services[i].name[0] != '\0';
 		memcpy(directory->services[i].name, settings->services[i].name,
 		       sizeof(directory->services[i].name));
 	}

@@ -78,8 +78,11 @@ struct backends {
 	bool changed;                     // since the last directory
 	bool draining;
 	struct rates *unknown; // UNKNOWN answers
-	uint32_t lanes_next;   // entry that lanes_tick() looks at next
+	// Channels bound to each service: in the last whole turn over the sessions, and in this.
+	uint32_t services[DIRECTORY_SERVICES_MAX], services_counting[DIRECTORY_SERVICES_MAX];
+	uint32_t lanes_next; // entry that lanes_tick() looks at next
 	uint64_t lanes_ticked_ms;
+	char kept[128]; // what backends_keep() says
 	struct backends_entry entries[DIRECTORY_BACKENDS_MAX];
 };
 
@@ -87,6 +90,16 @@ struct backends {
 struct backends *backends_create(const struct settings *settings, const struct answerer *answerer,
 				 uint64_t instance);
 void backends_destroy(struct backends *backends);
+
+// The settings' times have changed: they are those of all links from now on.
+void backends_retime(struct backends *backends);
+
+// Whether a service may go: no backend is registered, and no session had it in the last whole turn.
+// Returns NULL, or why not: good until the next call.
+const char *backends_keep(struct backends *backends, uint16_t service);
+
+// Forgets lost backends of services that are no more.
+void backends_forget(struct backends *backends);
 
 // Index of the service in settings, or DIRECTORY_NONE.
 uint16_t backends_service(const struct backends *backends, const char *name, uint32_t len);
@@ -116,7 +129,7 @@ void backends_drop_lane(struct backends *backends, uint16_t index, uint16_t lane
 			uint64_t now_ms);
 
 // Counting: one channel of one session, then the end of a whole turn.
-void backends_count_channel(struct backends *backends, uint16_t index);
+void backends_count_channel(struct backends *backends, uint16_t service, uint16_t index);
 void backends_count_end(struct backends *backends);
 
 // Writes services and backends into a directory whose backends are allocated and zero.

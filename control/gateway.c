@@ -11,6 +11,7 @@
 #include <sodium.h>
 #include <urcu/urcu-qsbr.h>
 
+#include "control/gateway_config.h"
 #include "control/log.h"
 
 static const int gateway_signals[GATEWAY_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -164,13 +165,23 @@ void gateway_destroy(struct gateway *gateway)
 
 // ---- The loop ------------------------------------------------------------------------------
 
+static void read_anew(struct gateway *gateway)
+{
+	char error[SETTINGS_ERROR_BYTES];
+	struct config_report report;
+
+	gateway_online();
+	if (gateway_reload(gateway, &report, error) == 0)
+		config_report_fini(&report);
+	gateway_offline();
+}
+
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
 	struct gateway *gateway = context;
 
 	if (number == SIGHUP) {
-		log_line(LOG_LEVEL_WARNING,
-			 "SIGHUP: settings are read at start only; restart to change them");
+		read_anew(gateway);
 		return;
 	}
 	if (gateway->drain.state < GATEWAY_DRAINING) {

@@ -37,7 +37,8 @@ enum gateway_state {
 const char *gateway_state_name(enum gateway_state state);
 
 // Publishes the first directory and prepares everything but signals. settings and dataplane are
-// borrowed and outlive it. Returns NULL with errno and one line in error.
+// borrowed and outlive it; gateway_config.h tells how settings change. Returns NULL with errno and
+// one line in error.
 struct gateway *gateway_create(const struct settings *settings, struct dataplane *dataplane,
 			       char error[static GATEWAY_ERROR_BYTES]);
 
@@ -114,7 +115,8 @@ struct gateway_service_view {
 	uint64_t sessions; // channels bound to it
 };
 
-// Service at index (0 to settings->services_count - 1). Returns false beyond.
+// Service at index (0 to settings->services_count - 1); its name is "" where it is no more. Returns
+// false beyond.
 bool gateway_service(const struct gateway *gateway, uint32_t index,
 		     struct gateway_service_view *view);
 

@@ -20,8 +20,11 @@ enum {
 	GATEWAY_FRAMES_MAX = 1024, // that wait for the other notices of a tick
 };
 
+struct config;
+
 struct gateway {
 	const struct settings *settings;
+	struct config *config; // NULL: settings never change
 	struct dataplane *dataplane;
 	struct event_base *base;
 	struct event *tick;

@@ -107,6 +107,11 @@ uint32_t liveness_sweep_period_ms(const struct settings *settings)
 	return period_ms > PERIOD_MIN_MS ? period_ms : PERIOD_MIN_MS;
 }
 
+void liveness_sweep_retime(struct liveness_sweep *sweep)
+{
+	sweep->period_ms = liveness_sweep_period_ms(sweep->settings);
+}
+
 // A number that differs from session to session and from one heartbeat to the next.
 static uint32_t scatter(uint64_t handle, uint32_t heard_ms)
 {
@@ -135,7 +140,7 @@ static uint32_t ask_interval_ms(const struct dataplane_judged *judged, uint32_t 
 static enum liveness_verdict judge(const struct dataplane_judged *judged, uint32_t heartbeat_ms,
 				   uint32_t period_ms, uint32_t *wait_ms)
 {
-	const uint32_t interval_ms = liveness_interval_ms(judged->timeout_ms, heartbeat_ms);
+	const uint32_t interval_ms = liveness_interval_kept_ms(judged->timeout_ms, heartbeat_ms);
 	const uint32_t ask_ms =
 	    judged->liveness.asked ? interval_ms : ask_interval_ms(judged, interval_ms, period_ms);
 	const enum liveness_verdict verdict =
@@ -272,7 +277,8 @@ static uint32_t judge_slot(struct liveness_sweep *sweep, uint32_t slot, uint64_t
 	if (full_turn(sweep)) {
 		sweep->counted++;
 		for (uint32_t i = 0; i < judged.channels; i++)
-			backends_count_channel(sweep->backends, judged.backends[i]);
+			backends_count_channel(sweep->backends, judged.services[i],
+					       judged.backends[i]);
 	}
 	if (judged.state != SESSION_CONNECTED && judged.state != SESSION_DETACHED)
 		return LOOK_MAX_MS;

@@ -48,6 +48,9 @@ void liveness_sweep_destroy(struct liveness_sweep *sweep);
 // One slice, at now_ms (monotonic).
 void liveness_sweep_tick(struct liveness_sweep *sweep, uint64_t now_ms);
 
+// The settings' times have changed.
+void liveness_sweep_retime(struct liveness_sweep *sweep);
+
 // Within this time every session that is due is looked at, while control keeps up: a sixteenth of
 // the shortest heartbeat interval that a session can have here.
 uint32_t liveness_sweep_period_ms(const struct settings *settings);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/gateway.h"
+#include "control/gateway_config.h"
 #include "control/log.h"
 #include "control/methods.h"
 #include "control/notify.h"
@@ -38,7 +39,7 @@ static const char usage[] =
     "  --version      version\n"
     "  --             what follows goes to DPDK's environment abstraction layer\n"
     "\n"
-    "SIGTERM drains (10 s at most), a second one stops at once.\n"
+    "SIGTERM drains (10 s at most), a second one stops at once. SIGHUP reads FILE anew.\n"
     "Exit: 0 stopped, 1 failed, 2 usage.\n";
 
 // Returns -1 to go on, else the exit status.
@@ -152,8 +153,9 @@ static int serve(struct gateway *gateway)
 	return result == 0 ? EXIT_STOPPED : failed("the control thread's loop failed");
 }
 
-static int run(const struct settings *settings)
+static int run(struct config *config)
 {
+	const struct settings *settings = &config->settings;
 	char error[GATEWAY_ERROR_BYTES];
 	struct dataplane_settings wants;
 	bool huge;
@@ -167,7 +169,14 @@ static int run(const struct settings *settings)
 	if (!huge)
 		log_line(LOG_LEVEL_WARNING, "no hugepages: running on ordinary memory, slower");
 	struct gateway *gateway = gateway_create(settings, dataplane, error);
-	const int status = gateway != NULL ? serve(gateway) : failed(error);
+	int status = EXIT_FAILED;
+
+	if (gateway != NULL) {
+		gateway_configure(gateway, config);
+		status = serve(gateway);
+	} else {
+		failed(error);
+	}
 
 	gateway_destroy(gateway);
 	dataplane_stop(dataplane);
@@ -177,8 +186,8 @@ static int run(const struct settings *settings)
 int main(int argc, char **argv)
 {
 	// Too large for a stack, and needed until the end.
-	static struct settings settings;
-	static struct settings_sources sources;
+	static struct config config;
+	struct settings *settings = &config.settings;
 	struct arguments arguments = {.config = NULL};
 	char error[SETTINGS_ERROR_BYTES];
 	const int status = read_arguments(argc, argv, &arguments);
@@ -188,14 +197,14 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
-	if (settings_load(arguments.config, &settings, &sources, error) != 0)
+	if (config_load(&config, arguments.config, error) != 0)
 		return failed(error);
-	settings.bench = arguments.bench;
-	settings.eal_argc = arguments.eal_argc;
-	settings.eal_argv = arguments.eal_argv;
+	settings->bench = arguments.bench;
+	settings->eal_argc = arguments.eal_argc;
+	settings->eal_argv = arguments.eal_argv;
 	if (arguments.check) {
-		settings_print(&settings, &sources, stdout);
+		settings_print(settings, &config.sources, stdout);
 		return EXIT_STOPPED;
 	}
-	return run(&settings);
+	return run(&config);
 }

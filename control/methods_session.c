@@ -94,8 +94,9 @@ static void pack_session(const struct methods_call *call, msgpack_packer *packer
 		rpc_pack_key_uint(packer, "detached_ms", view->detached_ms);
 	rpc_pack_key_uint(packer, "timeout_ms", view->timeout_ms);
 	rpc_pack_key_uint(packer, "grace_ms", view->grace_ms);
-	rpc_pack_key_uint(packer, "heartbeat_ms",
-			  liveness_interval_ms(view->timeout_ms, settings->session.heartbeat_ms));
+	rpc_pack_key_uint(
+	    packer, "heartbeat_ms",
+	    liveness_interval_kept_ms(view->timeout_ms, settings->session.heartbeat_ms));
 	rpc_pack_text(packer, "channels");
 	msgpack_pack_array(packer, view->channels_count);
 	for (uint32_t i = 0; i < view->channels_count; i++)

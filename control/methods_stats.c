@@ -92,15 +92,18 @@ void methods_backend_list(const struct methods_call *call)
 
 void methods_service_list(const struct methods_call *call)
 {
-	const uint32_t count = gateway_settings(call->methods->gateway)->services_count;
 	struct gateway_service_view view;
+	uint32_t count = 0;
 
+	for (uint32_t i = 0; gateway_service(call->methods->gateway, i, &view); i++)
+		count += view.name[0] != '\0';
 	rpc_answer(call->packer, call->call->id);
 	msgpack_pack_map(call->packer, 1);
 	rpc_pack_text(call->packer, "services");
 	msgpack_pack_array(call->packer, count);
-	for (uint32_t i = 0; i < count; i++) {
-		gateway_service(call->methods->gateway, i, &view);
+	for (uint32_t i = 0; gateway_service(call->methods->gateway, i, &view); i++) {
+		if (view.name[0] == '\0')
+			continue;
 		msgpack_pack_map(call->packer, 4);
 		rpc_pack_key_text(call->packer, "service", view.name);
 		rpc_pack_key_uint(call->packer, "backends", view.backends_connected);

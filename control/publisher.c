@@ -25,6 +25,11 @@ void publisher_fini(struct publisher *publisher)
 	sodium_memzero(publisher->keys, sizeof(publisher->keys));
 }
 
+void publisher_change(struct publisher *publisher)
+{
+	publisher->changed = true;
+}
+
 void publisher_drain(struct publisher *publisher)
 {
 	publisher->draining = true;

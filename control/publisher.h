@@ -33,6 +33,9 @@ void publisher_init(struct publisher *publisher, const struct settings *settings
 // Overwrites the keys.
 void publisher_fini(struct publisher *publisher);
 
+// What the settings say has changed: to be published.
+void publisher_change(struct publisher *publisher);
+
 // From now on new handshakes get DRAINING.
 void publisher_drain(struct publisher *publisher);
 

@@ -62,6 +62,12 @@ void rates_destroy(struct rates *rates)
 	free(rates);
 }
 
+void rates_limit(struct rates *rates, uint32_t in_all, uint32_t per_source)
+{
+	rates->in_all = in_all;
+	rates->per_source = per_source;
+}
+
 // Tokens of a bucket at now_ms, for a rate a second that is also its burst.
 static uint64_t bucket_tokens(const struct bucket *bucket, uint32_t rate, uint64_t now_ms)
 {

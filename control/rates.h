@@ -23,6 +23,9 @@ void rates_destroy(struct rates *rates);
 
 enum { RATES_WAYS = 4, RATES_SOURCES = 65536 };
 
+// Other rates from now on; what came in the last second still counts.
+void rates_limit(struct rates *rates, uint32_t in_all, uint32_t per_source);
+
 // Counts one new session of this source, if it may come; a refused one counts nothing.
 enum rates_verdict rates_take(struct rates *rates, const struct address *source, uint64_t now_ms);
 

@@ -31,7 +31,7 @@ static bool judge_silent(const struct worker *worker, uint32_t slot)
 
 	return liveness_judge(
 		   &liveness, session->timeout_ms,
-		   liveness_interval_ms(session->timeout_ms, worker->directory->heartbeat_ms),
+		   liveness_interval_kept_ms(session->timeout_ms, worker->directory->heartbeat_ms),
 		   worker_path_ms(worker, &session->path)) == LIVENESS_SILENT;
 }
 

@@ -200,6 +200,7 @@ struct dataplane_judged {
 	uint32_t grace_ms; // while DETACHED
 	uint32_t detached_ms;
 	uint8_t channels;
+	uint16_t services[WIRE_CHANNELS_MAX]; // by channel: index in the directory
 	uint16_t backends[WIRE_CHANNELS_MAX]; // by channel: index in the directory, or
 					      // DIRECTORY_NONE
 };

@@ -101,7 +101,7 @@ static uint32_t clock_of(const struct dataplane *dataplane, uint8_t owner, uint8
 	return __atomic_load_n(&dataplane->workers[owner]->clock.now_ms[port], __ATOMIC_RELAXED);
 }
 
-// Which backends a session has; a slot that changes hands meanwhile tells fewer.
+// Which services and backends a session has; a slot that changes hands meanwhile tells fewer.
 static void judge_backends(const struct session_table *sessions, uint32_t slot,
 			   struct dataplane_judged *judged)
 {
@@ -111,6 +111,7 @@ static void judge_backends(const struct session_table *sessions, uint32_t slot,
 	for (uint32_t k = 0; k < RTE_MIN(channels, (uint8_t)WIRE_CHANNELS_MAX); k++) {
 		if (k > 0 && sessions->cold[slot].side >= sessions->sides_max)
 			return;
+		judged->services[k] = session_table_service(sessions, slot, k);
 		judged->backends[k] = session_table_backend(sessions, slot, k);
 		judged->channels++;
 	}

@@ -143,7 +143,7 @@ static void welcome_options(const struct worker *worker, const struct attempt *a
 		       OPTIONS_GENERATION | OPTIONS_RESUMED | OPTIONS_BACKENDS,
 	    .gateway = options_text(directory->gateway),
 	    .instance = directory->instance,
-	    .heartbeat_ms = liveness_interval_ms(session->timeout_ms, directory->heartbeat_ms),
+	    .heartbeat_ms = liveness_interval_kept_ms(session->timeout_ms, directory->heartbeat_ms),
 	    .timeout_ms = session->timeout_ms,
 	    .grace_ms = worker->sessions->cold[attempt->slot].grace_ms,
 	    .window = directory->window,

@@ -22,6 +22,17 @@ uint32_t liveness_interval_ms(uint32_t timeout_ms, uint32_t configured_ms)
 	return interval_ms < timeout_ms ? interval_ms : timeout_ms - 1;
 }
 
+uint32_t liveness_interval_kept_ms(uint32_t timeout_ms, uint32_t configured_ms)
+{
+	uint32_t interval_ms = liveness_interval_ms(timeout_ms, configured_ms);
+
+	if (interval_ms == 0)
+		interval_ms = liveness_interval_ms(timeout_ms, 0);
+	if (interval_ms == 0)
+		interval_ms = timeout_ms / 4;
+	return interval_ms > 0 ? interval_ms : 1;
+}
+
 static uint32_t smaller(uint32_t left, uint32_t right)
 {
 	return left < right ? left : right;

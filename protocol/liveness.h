@@ -27,6 +27,10 @@ bool liveness_timeout_valid(uint32_t timeout_ms);
 // configured_ms is 0 (tests run with short time-outs must name an interval).
 uint32_t liveness_interval_ms(uint32_t timeout_ms, uint32_t configured_ms);
 
+// The same for an endpoint that lives on although the configured interval has changed since it was
+// admitted: where there is none by the above, one by rule, or T/4. Never 0.
+uint32_t liveness_interval_kept_ms(uint32_t timeout_ms, uint32_t configured_ms);
+
 // What the gateway knows of one endpoint. Stamps are milliseconds, compared as 32-bit serial
 // numbers: they may wrap, and one may be a little later than the now_ms of its judge. They are of
 // use for 24 days.
