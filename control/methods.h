@@ -54,6 +54,9 @@ void methods_session_evict(const struct methods_call *call);
 void methods_backend_list(const struct methods_call *call);
 void methods_service_list(const struct methods_call *call);
 void methods_stats_get(const struct methods_call *call);
+void methods_config_get(const struct methods_call *call);
+void methods_config_set(const struct methods_call *call);
+void methods_config_reload(const struct methods_call *call);
 
 // Packs a page as the whole answer: count packed items under key, and where the next page begins.
 void methods_page(const struct methods_call *call, const char *key, uint32_t count,

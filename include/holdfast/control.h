@@ -80,6 +80,16 @@ enum { CONTROL_PARAMS_MAX = 8 }; // of one method
 	X(SERVICE_LIST, "service.list", LOOK, 1,                                                   \
 	  "services and how many backends serve them",                                             \
 	  CONTROL_NO_PARAMS)                                                                       \
+	X(CONFIG_GET, "config.get", LOOK, 1,                                                       \
+	  "settings in force, where each comes from, what waits for a restart",                    \
+	  {"key", "one only, as `session.max` or `service.echo.backends`"})                        \
+	X(CONFIG_SET, "config.set", STEER, 1,                                                      \
+	  "change a live key until the file is read anew or the gateway stops",                    \
+	  {"key", "as config.get names it"},                                                       \
+	  {"value", "as it would stand in the file"})                                              \
+	X(CONFIG_RELOAD, "config.reload", STEER, 1,                                                \
+	  "read the configuration file anew, all or nothing",                                      \
+	  CONTROL_NO_PARAMS)                                                                       \
 	X(STATS_GET, "stats.get", LOOK, 1,                                                         \
 	  "counters, drops, gauges, summed and by worker",                                         \
 	  CONTROL_NO_PARAMS)
