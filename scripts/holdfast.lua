@@ -112,9 +112,6 @@ end
 
 holdfast.prefs.port = Pref.uint("UDP port", WIRE.PORT_DEFAULT, "The one UDP port of gateways")
 
--- Messages of ICMP quote the beginning of a frame: nobody sent that here.
-local quoted_by = {Field.new("icmp"), Field.new("icmpv6")}
-
 ---------------------------------------------------------------------------------------------------
 -- Reading: a cursor that never goes beyond what is there
 
@@ -127,7 +124,7 @@ end
 local function take(c, bytes, what)
 	local at = c.at
 	if at + bytes > c.limit then
-		fail(c, what .. " is cut off")
+		fail(c, "it ends within " .. what)
 	elseif at + bytes > c.tvb:len() then
 		fail(c, "the capture ends within " .. what, true)
 	end
@@ -157,12 +154,13 @@ local function show_rest(c, tree, name)
 	return bytes
 end
 
--- Shows what `part` reads under a line of its own.
+-- Shows what `part` reads under a line of its own. Returns what it returns.
 local function group(c, tree, title, part)
 	local at = c.at
 	local item = tree:add(c.tvb(at, 0), title)
-	part(c, item)
+	local told = part(c, item)
 	item:set_len(c.at - at)
+	return told
 end
 
 local function malformed(c, text)
@@ -348,13 +346,18 @@ local function nak_pair(c, tree)
 		text = string.format("%.0f frames from %s", count, text)
 	end
 	c.pairs[#c.pairs + 1] = {first = first, count = count}
-	say(c, "%s", text)
 	tree:append_text(" " .. text)
+	return text
 end
 
 local function nak(c)
+	local told = {}
 	while c.at < c.limit do
-		group(c, c.tree, "Asks for", nak_pair)
+		told[#told + 1] = group(c, c.tree, "Asks for", nak_pair)
+	end
+	say(c, "%s", table.concat(told, ", ", 1, math.min(#told, 4)))
+	if #told > 4 then
+		say(c, "and more")
 	end
 end
 
@@ -472,6 +475,9 @@ end
 
 -- What a header says, for people.
 local function summary(c)
+	if c.channel > 0 then
+		say(c, "channel %d", c.channel)
+	end
 	if c.name == "DATA" then
 		say(c, "#%.0f ack %.0f", c.result.number or c.seq, c.result.ack or c.ack)
 	elseif c.name == "ACK" then
@@ -486,12 +492,9 @@ local function summary(c)
 	elseif c.name == "NAK" then
 		say(c, "ack %.0f asks for", c.result.ack or c.ack)
 	elseif c.name == "EVENT" or c.name == "EVENT_ACK" then
-		say(c, "%d", c.aux)
+		say(c, "#%d", c.aux)
 	elseif c.name == "HEARTBEAT" and c.aux > 0 then
 		say(c, "asked %d times before", c.aux)
-	end
-	if c.channel > 0 then
-		say(c, "channel %d", c.channel)
 	end
 	for _, name in ipairs({"MORE", "BUNDLE", "RESUME"}) do
 		if has(c.flags, FLAGS[name]) then
@@ -564,18 +567,10 @@ local function sides(c, pinfo)
 	c.gateway, c.endpoint = c.up and target or source, c.up and source or target
 end
 
-local function quoted()
-	for _, by in ipairs(quoted_by) do
-		if by() then
-			return true
-		end
-	end
-	return false
-end
-
 -- Info of the header goes before that of the body, which must be read first: the analysis needs it.
 local function dissect(c, pinfo)
-	c.quoted = quoted()
+	-- An ICMP error quotes the beginning of a frame: nobody sent that here.
+	c.quoted = pinfo.in_error_pkt
 	sides(c, pinfo)
 	if not reads(c, header) then
 		say(c, "%s", c.name)

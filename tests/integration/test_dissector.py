@@ -8,6 +8,7 @@ import collections
 import importlib.machinery
 import importlib.util
 import itertools
+import json
 import os
 import random
 import shutil
@@ -37,8 +38,10 @@ NAMES = {"session id": "session", "epoch refused": "epoch", "epoch that stands":
          "retry after ms": "retry_after", "oldest": "triple.oldest", "next": "triple.next",
          "expected": "triple.expected", "first": "nak.first", "count": "nak.count",
          "to be returned": "heartbeat", "returned": "heartbeat", "length": "message.length"}
-MARKS = ("retransmission", "replayed", "duplicate", "out_of_order", "out_of_window", "ack_beyond",
-         "nak")
+MARKS = tuple("holdfast.analysis." + name for name in (
+    "retransmission", "replayed", "duplicate", "out_of_order", "out_of_window", "ack_beyond", "nak"))
+FAULTS = ("holdfast.malformed", "holdfast.cut", "holdfast.rest", "_ws.lua.error", "_ws.malformed",
+          "_ws.short")
 
 
 def examples():
@@ -60,12 +63,17 @@ def check_field(offset, size, name, value, data, shown):
         found = shown.get(("holdfast.option", capture.FRAME_AT + offset))
         assert found is not None, f"{name} at {offset} is not shown"
         assert found.get("show") == f"{name} {value}", (found.get("show"), name, value)
-        inner = [key for key in shown if key[0] == f"holdfast.option.{name}"]
-        assert inner, f"{name} cannot be filtered"
+        inner = [field.get("show").replace(":", "") for key, field in shown.items()
+                 if key[0] == f"holdfast.option.{name}"]
+        plain = value if name in ("meta", "token") else json.loads(value)
+        plain = plain if isinstance(plain, list) else [plain]
+        assert inner == [str(int(v) if isinstance(v, bool) else v) for v in plain], (name, inner)
     raw = data[offset:offset + size]
     assert int(found.get("size")) == size, (name, found.attrib)
     assert bytes.fromhex(found.get("value")) == raw, (name, found.attrib)
-    if called != "option" and not found.get("name").startswith(("holdfast.option",)):
+    if called == "options":
+        assert value == f"map of {found.get('show')}", (value, found.attrib)
+    elif found.get("name") != "holdfast.option":
         number = found.get("show").replace(":", "")
         if size <= 8 and called not in ("message", "heartbeat", "padding"):
             assert int(number, 0) == int.from_bytes(raw, "big"), (name, found.attrib)
@@ -95,7 +103,7 @@ def check_meaning(name, data, shown):
 
 
 def test_documented(_, folder):
-    """Each field of each frame in docs/protocol.md, and nothing else."""
+    """Each field of each frame in docs/protocol.md."""
     path, all_examples = os.path.join(folder, "doc.pcap"), list(examples())
     capture.write(path, [(float(title[1]), capture.packet(*ends_of(title), data), None)
                          for title, data in all_examples])
@@ -111,12 +119,14 @@ def test_documented(_, folder):
             raise AssertionError(f"{title[0]}: {error}") from error
         seen.add(name)
     assert seen == set(wire.TYPE), set(wire.TYPE) - seen
-    assert not capture.numbers_of(path, folder, "holdfast.malformed or holdfast.cut or holdfast.rest")
-    info = capture.tshark(path, folder, "-T", "fields", "-e", "_ws.col.Info").splitlines()
+    found = capture.columns(path, folder, (*FAULTS, "_ws.col.Info"))
+    info = found.pop("_ws.col.Info").values()
+    assert not any(found.values()), found
     for line in ("HELLO client epoch 2 with cookie services [\"echo\"] client \"sensor-7\" [resume]",
                  "RETRY epoch 1", "DATA #0 ack 1 5 bytes", "DATA #1 ack 1 10 bytes in 2 messages "
                  "[bundle]", "ACK 1 next #1", "CLOSE NORMAL \"closed\"", "OPEN_ACK OK epoch 1",
-                 "EVENT 1 \"peer_detached\"", "REJECT UNKNOWN_SERVICE epoch 1 \"no such service\""):
+                 "EVENT #1 \"peer_detached\"", "NAK ack 4 asks for #4 [ack beyond]",
+                 "REJECT UNKNOWN_SERVICE epoch 1 \"no such service\""):
         assert line in info, (line, info)
 
 
@@ -176,21 +186,22 @@ def test_hostile(_, folder):
     # A frame quoted by an ICMP error is not a frame, and is cut off.
     inner = capture.packet(CLIENT, SERVER, wire.encode("DATA", bytes(900), handle=3, seq=5))[14:]
     error = struct.pack(">BBHI", 3, 3, 0, 0) + inner[:548]
-    rows.append((next(clock), packets.ethernet(
-        bytes(6), bytes(6), packets.IPV4, packets.ipv4(GATEWAY, CLIENT_A, error, packets.ICMP)), None))
+    error = packets.ipv4(GATEWAY, CLIENT_A, error, packets.ICMP)
+    rows.append((next(clock), packets.ethernet(bytes(6), bytes(6), packets.IPV4, error), None))
     capture.write(path, rows)
 
     # In full, so that every line is made; then in two passes.
     assert capture.tshark(path, folder, "-V").count("Malformed") > 1000
-    malformed = capture.numbers_of(path, folder, "holdfast.malformed")
+    names = (*FAULTS, "holdfast.number")
+    found = capture.columns(path, folder, names)
+    malformed = set(found["holdfast.malformed"])
     wrong = {n for n in malformed if n <= truncated} ^ expected
     assert not wrong, sorted(wrong)[:10]
-    assert capture.numbers_of(path, folder, f"holdfast.cut and frame.number <= {truncated}") == cut
-    assert len(rows) not in malformed
-    assert not capture.numbers_of(path, folder, f"holdfast.number and frame.number == {len(rows)}")
-    assert not capture.numbers_of(path, folder, "_ws.lua.error or _ws.short")
-    assert not capture.numbers_of(path, folder, "_ws.malformed and not holdfast.malformed")
-    assert malformed == capture.numbers_of(path, folder, "holdfast.malformed", "-2")
+    assert {n for n in found["holdfast.cut"] if n <= truncated} == cut
+    assert len(rows) not in malformed and len(rows) not in found["holdfast.number"]
+    assert set(found["_ws.malformed"]) <= malformed, "Wireshark itself found the end too early"
+    assert not found["_ws.lua.error"] and not found["_ws.short"]
+    assert capture.columns(path, folder, names, "-2") == found
 
 
 def data(n, flags=0, ack=0, **fields):
@@ -233,19 +244,19 @@ def test_marks(_, folder):
     path = os.path.join(folder, "story.pcap")
     capture.write(path, [(k / 10, capture.packet(*ends, frame), None)
                          for k, (ends, frame, _) in enumerate(story)])
-    columns = ["frame.number", "holdfast.number", "holdfast.analysis.first_in",
-               "holdfast.analysis.asked_in"]
-    words = [word for column in columns for word in ("-e", column)]
+    names = [f"holdfast.{name}" for name in ("number", "analysis.first_in", "analysis.asked_in")]
     for passes in ((), ("-2",)):  # the second pass shows what the first has found
+        found = capture.columns(path, folder, (*MARKS, *names), *passes)
         for mark in MARKS:
-            expected = {k for k, (_, _, marks) in enumerate(story, 1) if mark in marks.split()}
-            found = capture.numbers_of(path, folder, f"holdfast.analysis.{mark}", *passes)
-            assert found == expected, (mark, found, expected)
-        rows = [line.split("\t") for line in
-                capture.tshark(path, folder, "-T", "fields", *words, *passes).splitlines()]
-        assert rows[6][1] == str(top) and rows[3][2] == "3" and rows[7][2] == "7", rows
-        assert rows[15][3] == "15" and rows[15][2] == "" and rows[19][2] == "6", rows
-    assert capture.numbers_of(path, folder, "holdfast.number", "-o", "holdfast.port:7401") == set()
+            name = mark.rsplit(".", 1)[1]
+            expected = {k for k, (_, _, marks) in enumerate(story, 1) if name in marks.split()}
+            assert set(found[mark]) == expected, (mark, found[mark], expected)
+        number, first_in, asked_in = (found[name] for name in names)
+        assert number[7] == str(top) and number[20] == str(top + 1), number
+        assert first_in == {4: "3", 8: "7", 20: "6"}, first_in
+        assert asked_in == {16: "15"}, asked_in
+    moved_port = capture.columns(path, folder, names, "-o", "holdfast.port:7401")
+    assert not any(moved_port.values()), moved_port
 
 
 class Flow:
@@ -317,18 +328,21 @@ def test_lossy_link(build, folder):
     assert types["DATA"] > 2 * verdict["sent"], types
     for mark in ("retransmission", "replayed", "duplicate", "out_of_order", "nak"):
         assert len(marks[mark]) > 10, f"the capture has no {mark} to speak of"
-    assert not capture.numbers_of(path, folder, "holdfast.malformed or holdfast.cut or not holdfast")
     assert not marks["ack_beyond"], sorted(marks["ack_beyond"])[:10]
+    whole = ("holdfast.number", "holdfast.ack_number", "holdfast.handle.tag", "holdfast.window",
+             "holdfast.message")
+    names = (*FAULTS, *MARKS, *whole, "holdfast.type")
+    found = capture.columns(path, folder, names)
+    assert not any(found[name] for name in FAULTS), {name: found[name] for name in FAULTS}
     for mark in MARKS:
-        found = capture.numbers_of(path, folder, f"holdfast.analysis.{mark}")
-        assert found == marks[mark], (mark, sorted(found ^ marks[mark])[:10])
-        assert found == capture.numbers_of(path, folder, f"holdfast.analysis.{mark}", "-2")
-    for name, count in types.items():
-        found = capture.numbers_of(path, folder, f"holdfast.type == {wire.TYPE[name]}")
-        assert len(found) == count, (name, len(found), count)
-    whole = "holdfast.type == 7 and holdfast.number and holdfast.ack_number and " \
-        "holdfast.handle.tag and holdfast.window and holdfast.message"
-    assert len(capture.numbers_of(path, folder, whole)) == types["DATA"]
+        expected = marks[mark.rsplit(".", 1)[1]]
+        assert set(found[mark]) == expected, (mark, sorted(set(found[mark]) ^ expected)[:10])
+    told = collections.Counter(wire.NAMES[int(n)] for n in found["holdfast.type"].values())
+    assert told == types, (told, types)
+    data_packets = {k for k, n in found["holdfast.type"].items() if int(n) == wire.TYPE["DATA"]}
+    for name in whole:
+        assert data_packets <= set(found[name]), name
+    assert capture.columns(path, folder, names, "-2") == found
 
 
 def main():

@@ -64,10 +64,17 @@ def tshark(path, folder, *words):
     return out
 
 
-def numbers_of(path, folder, condition, *words):
-    """Numbers of the packets that a display filter finds."""
-    out = tshark(path, folder, "-Y", condition, "-T", "fields", "-e", "frame.number", *words)
-    return {int(line) for line in out.split()}
+def columns(path, folder, names, *words):
+    """name -> {packet: text} of these fields, for the packets that have them. One run of tshark
+    serves them all: it takes its time."""
+    asked = [word for name in ("frame.number", *names) for word in ("-e", name)]
+    found = {name: {} for name in names}
+    for line in tshark(path, folder, "-T", "fields", *asked, *words).splitlines():
+        number, *texts = line.split("\t")
+        for name, text in zip(names, texts, strict=True):
+            if text:
+                found[name][int(number)] = text
+    return found
 
 
 def details(path, folder):
