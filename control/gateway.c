@@ -16,12 +16,17 @@
 
 static const int gateway_signals[GATEWAY_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
-static uint64_t clock_ms(clockid_t clock)
+static uint64_t clock_us(clockid_t clock)
 {
 	struct timespec now;
 
 	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t clock_ms(clockid_t clock)
+{
+	return clock_us(clock) / 1000;
 }
 
 const char *gateway_state_name(enum gateway_state state)
@@ -89,10 +94,12 @@ static bool make_parts(struct gateway *gateway)
 static void on_tick(evutil_socket_t socket, short what, void *context)
 {
 	struct gateway *gateway = context;
+	const uint64_t began_us = clock_us(CLOCK_MONOTONIC);
 
 	gateway_online();
-	gateway_tick(gateway, clock_ms(CLOCK_MONOTONIC));
+	gateway_tick(gateway, began_us / 1000);
 	gateway_offline();
+	histogram_add(&gateway->ticks, clock_us(CLOCK_MONOTONIC) - began_us);
 	if (gateway->drain.state == GATEWAY_STOPPED)
 		event_base_loopbreak(gateway->base);
 }

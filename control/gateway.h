@@ -68,6 +68,10 @@ uint64_t gateway_started_ms(const struct gateway *gateway); // UTC
 uint64_t gateway_uptime_ms(const struct gateway *gateway);
 uint32_t gateway_sessions(const struct gateway *gateway); // in all states, as of this tick
 const struct tally *gateway_tally(const struct gateway *gateway);
+const struct histogram *gateway_ticks(const struct gateway *gateway); // how long each took
+
+// Counts a connection for metrics that was not taken.
+void gateway_count_scrape_refused(struct gateway *gateway);
 
 // Gauges of control's own.
 struct gateway_gauges {

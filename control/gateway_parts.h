@@ -35,6 +35,7 @@ struct gateway {
 	uint64_t now_ms; // of this tick
 	uint32_t sessions;
 	struct tally tally;
+	struct histogram ticks;
 	struct drain drain;
 	struct ends *ends;
 	struct rates *rates;

@@ -49,6 +49,16 @@ const struct tally *gateway_tally(const struct gateway *gateway)
 	return &gateway->tally;
 }
 
+const struct histogram *gateway_ticks(const struct gateway *gateway)
+{
+	return &gateway->ticks;
+}
+
+void gateway_count_scrape_refused(struct gateway *gateway)
+{
+	gateway->tally.scrapes_refused++;
+}
+
 void gateway_gauges(const struct gateway *gateway, struct gateway_gauges *gauges)
 {
 	*gauges = (struct gateway_gauges){

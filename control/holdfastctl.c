@@ -32,6 +32,7 @@ static const struct verb verbs[] = {
     {"backend", "list", "", "backends, their state and lanes", verbs_backend_list},
     {"service", "list", "", "services and their backends", verbs_service_list},
     {"stats", NULL, "", "counters, drops and gauges that are not zero", verbs_stats},
+    {"metrics", NULL, "", "everything counted, as text for Prometheus", verbs_metrics},
     {"drain", NULL, "[DEADLINE_MS]", "refuse new sessions, then let go and stop", verbs_drain},
     {"shutdown", NULL, "[DEADLINE_MS]", "let go of all sessions and stop", verbs_shutdown},
     {"version", NULL, "", "version of this program", version},

@@ -13,6 +13,7 @@
 #include "control/gateway_config.h"
 #include "control/log.h"
 #include "control/methods.h"
+#include "control/metrics_http.h"
 #include "control/notify.h"
 #include "control/settings.h"
 
@@ -136,12 +137,19 @@ static int failed(const char *error)
 
 static int serve(struct gateway *gateway)
 {
+	const struct settings *settings = gateway_settings(gateway);
+	const bool metrics_wanted = settings->metrics.listen[0] != '\0';
 	char error[SOCKET_ERROR_BYTES];
 	struct methods *methods = methods_start(gateway, error);
-	const struct settings *settings = gateway_settings(gateway);
+	struct metrics_http *metrics =
+	    methods != NULL && metrics_wanted
+		? metrics_http_start(gateway, settings->metrics.listen, error)
+		: NULL;
 
-	if (methods == NULL)
+	if (methods == NULL || (metrics_wanted && metrics == NULL)) {
+		methods_stop(methods);
 		return failed(error);
+	}
 	log_line(LOG_LEVEL_NOTICE, "gateway %s ready: %u workers, %u ports, control socket %s",
 		 settings->gateway.name, settings->gateway.workers, settings->ports_count,
 		 settings->gateway.control);
@@ -149,6 +157,7 @@ static int serve(struct gateway *gateway)
 	const int result = gateway_run(gateway);
 
 	notify_stop();
+	metrics_http_stop(metrics);
 	methods_stop(methods);
 	return result == 0 ? EXIT_STOPPED : failed("the control thread's loop failed");
 }
@@ -194,6 +203,7 @@ int main(int argc, char **argv)
 
 	static_assert((int)GATEWAY_ERROR_BYTES >= (int)DATAPLANE_ERROR_BYTES,
 		      "one buffer for both");
+	static_assert((int)SOCKET_ERROR_BYTES >= (int)METRICS_HTTP_ERROR_BYTES, "likewise");
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);

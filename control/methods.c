@@ -165,6 +165,7 @@ static const methods_handler handlers[CONTROL_METHODS_COUNT] = {
     [CONTROL_METHOD_BACKEND_LIST] = methods_backend_list,
     [CONTROL_METHOD_SERVICE_LIST] = methods_service_list,
     [CONTROL_METHOD_STATS_GET] = methods_stats_get,
+    [CONTROL_METHOD_METRICS_GET] = methods_metrics_get,
     [CONTROL_METHOD_CONFIG_GET] = methods_config_get,
     [CONTROL_METHOD_CONFIG_SET] = methods_config_set,
     [CONTROL_METHOD_CONFIG_RELOAD] = methods_config_reload,

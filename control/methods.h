@@ -54,6 +54,7 @@ void methods_session_evict(const struct methods_call *call);
 void methods_backend_list(const struct methods_call *call);
 void methods_service_list(const struct methods_call *call);
 void methods_stats_get(const struct methods_call *call);
+void methods_metrics_get(const struct methods_call *call);
 void methods_config_get(const struct methods_call *call);
 void methods_config_set(const struct methods_call *call);
 void methods_config_reload(const struct methods_call *call);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// backend.list, service.list, stats.get.
+// backend.list, service.list, stats.get, metrics.get.
 #include "control/methods.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <event2/buffer.h>
+
+#include "control/metrics.h"
 #include "holdfast/errors.h"
 #include "protocol/session_state.h"
 
@@ -156,36 +159,22 @@ static void pack_worker_gauges(msgpack_packer *packer, const struct dataplane_ga
 	rpc_pack_key_uint(packer, "attempts", gauges->attempts);
 }
 
-static void pack_gateway_gauges(msgpack_packer *packer, struct gateway *gateway,
-				const struct dataplane_gauges *sum)
+static void pack_gateway_gauges(msgpack_packer *packer, const struct stats *stats)
 {
-	struct gateway_gauges own;
+	const struct dataplane_gauges *sum = &stats->gauges_sum;
+	const struct gateway_gauges *own = &stats->own;
 
-	gateway_gauges(gateway, &own);
 	rpc_pack_key_uint(packer, "chunks_used", sum->chunks_used);
 	rpc_pack_key_uint(packer, "chunks_max", sum->chunks_max);
 	rpc_pack_key_uint(packer, "chunk_bytes", sum->chunk_bytes);
 	rpc_pack_key_uint(packer, "packets_free", sum->packets_free);
 	rpc_pack_key_uint(packer, "packets_max", sum->packets_max);
-	rpc_pack_key_uint(packer, "ends_kept", own.ends_kept);
-	rpc_pack_key_uint(packer, "ends_max", own.ends_max);
-	rpc_pack_key_uint(packer, "commands_waiting", own.commands_waiting);
-	rpc_pack_key_uint(packer, "evictions_waiting", own.evictions_waiting);
-	rpc_pack_key_uint(packer, "backends_connected", own.backends_connected);
-	rpc_pack_key_uint(packer, "lanes_live", own.lanes_live);
-}
-
-// Adds a worker's gauges; what all workers share is taken from the last.
-static void gauges_add(struct dataplane_gauges *sum, const struct dataplane_gauges *gauges)
-{
-	for (int i = 0; i < SESSION_STATES; i++)
-		sum->sessions[i] += gauges->sessions[i];
-	sum->attempts += gauges->attempts;
-	sum->packets_free += gauges->packets_free;
-	sum->packets_max += gauges->packets_max;
-	sum->chunks_used = gauges->chunks_used;
-	sum->chunks_max = gauges->chunks_max;
-	sum->chunk_bytes = gauges->chunk_bytes;
+	rpc_pack_key_uint(packer, "ends_kept", own->ends_kept);
+	rpc_pack_key_uint(packer, "ends_max", own->ends_max);
+	rpc_pack_key_uint(packer, "commands_waiting", own->commands_waiting);
+	rpc_pack_key_uint(packer, "evictions_waiting", own->evictions_waiting);
+	rpc_pack_key_uint(packer, "backends_connected", own->backends_connected);
+	rpc_pack_key_uint(packer, "lanes_live", own->lanes_live);
 }
 
 static void pack_refused(msgpack_packer *packer, const struct tally *tally)
@@ -196,36 +185,74 @@ static void pack_refused(msgpack_packer *packer, const struct tally *tally)
 		rpc_pack_key_uint(packer, holdfast_code_name(code), tally->refused[code]);
 }
 
+static void pack_histogram(msgpack_packer *packer, const struct histogram *histogram)
+{
+	msgpack_pack_map(packer, 3);
+	rpc_pack_text(packer, "bounds_us");
+	msgpack_pack_array(packer, HISTOGRAM_BOUNDS);
+	for (uint32_t i = 0; i < HISTOGRAM_BOUNDS; i++)
+		msgpack_pack_uint32(packer, histogram_bounds_us[i]);
+	rpc_pack_text(packer, "counts"); // one more: those beyond all bounds
+	msgpack_pack_array(packer, HISTOGRAM_BUCKETS);
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+		msgpack_pack_uint64(packer, histogram->counts[i]);
+	rpc_pack_key_uint(packer, "sum_us", histogram->sum_us);
+}
+
+static void pack_histograms(msgpack_packer *packer, const struct stats *stats)
+{
+	rpc_pack_text(packer, "histograms");
+	msgpack_pack_map(packer, STATS_HISTOGRAMS);
+	for (uint32_t i = 0; i < STATS_HISTOGRAMS; i++) {
+		rpc_pack_text(packer, stats_histogram_name(i));
+		pack_histogram(packer, &stats->histograms[i]);
+	}
+}
+
 void methods_stats_get(const struct methods_call *call)
 {
-	struct gateway *gateway = call->methods->gateway;
-	struct dataplane *dataplane = gateway_dataplane(gateway);
-	const uint32_t workers = gateway_settings(gateway)->gateway.workers;
-	struct counters counters[DIRECTORY_WORKERS_MAX], sum = {0};
-	struct dataplane_gauges gauges[DIRECTORY_WORKERS_MAX], gauges_sum = {0};
 	msgpack_packer *packer = call->packer;
+	struct stats stats;
 
-	for (uint32_t i = 0; i < workers; i++) {
-		dataplane_counters(dataplane, i, &counters[i]);
-		dataplane_gauges(dataplane, i, &gauges[i]);
-		counters_sum(&sum, &counters[i]);
-		gauges_add(&gauges_sum, &gauges[i]);
-	}
+	stats_take(call->methods->gateway, &stats);
 	rpc_answer(packer, call->call->id);
-	msgpack_pack_map(packer, 5);
-	pack_counters(packer, &sum, gateway_tally(gateway));
-	pack_refused(packer, gateway_tally(gateway));
+	msgpack_pack_map(packer, 6);
+	pack_counters(packer, &stats.counters_sum, &stats.tally);
+	pack_refused(packer, &stats.tally);
 	rpc_pack_text(packer, "gauges");
 	msgpack_pack_map(packer, GAUGES_OF_WORKER + GAUGES_OF_GATEWAY);
-	pack_worker_gauges(packer, &gauges_sum);
-	pack_gateway_gauges(packer, gateway, &gauges_sum);
+	pack_worker_gauges(packer, &stats.gauges_sum);
+	pack_gateway_gauges(packer, &stats);
+	pack_histograms(packer, &stats);
 	rpc_pack_text(packer, "workers");
-	msgpack_pack_array(packer, workers);
-	for (uint32_t i = 0; i < workers; i++) {
+	msgpack_pack_array(packer, stats.workers);
+	for (uint32_t i = 0; i < stats.workers; i++) {
 		msgpack_pack_map(packer, 3);
-		pack_counters(packer, &counters[i], NULL);
+		pack_counters(packer, &stats.counters[i], NULL);
 		rpc_pack_text(packer, "gauges");
 		msgpack_pack_map(packer, GAUGES_OF_WORKER);
-		pack_worker_gauges(packer, &gauges[i]);
+		pack_worker_gauges(packer, &stats.gauges[i]);
 	}
+}
+
+void methods_metrics_get(const struct methods_call *call)
+{
+	struct evbuffer *buffer = evbuffer_new();
+	struct stats stats;
+
+	stats_take(call->methods->gateway, &stats);
+	if (buffer == NULL || metrics_render(&stats, buffer) != 0) {
+		rpc_error(call->packer, call->request->id, CONTROL_ERROR_UNAVAILABLE,
+			  "no memory for the text");
+	} else {
+		const size_t bytes = evbuffer_get_length(buffer);
+
+		rpc_answer(call->packer, call->call->id);
+		msgpack_pack_map(call->packer, 1);
+		rpc_pack_text(call->packer, "text");
+		msgpack_pack_str(call->packer, bytes);
+		msgpack_pack_str_body(call->packer, evbuffer_pullup(buffer, -1), bytes);
+	}
+	if (buffer != NULL)
+		evbuffer_free(buffer);
 }

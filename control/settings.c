@@ -80,6 +80,21 @@ static const char *backend_check(const struct settings *settings)
 	return NULL;
 }
 
+static const char *metrics_check(const struct settings_metrics *metrics)
+{
+	struct sockaddr_storage address;
+	socklen_t bytes;
+
+	if (metrics->listen[0] == '\0')
+		return NULL;
+	if (!metrics_address_parse(metrics->listen, &address, &bytes))
+		return "[metrics] listen: an address and a port are wanted, as in 127.0.0.1:9464";
+	if (!metrics->public && !metrics_address_loopback(&address))
+		return "[metrics] listen is an address that other machines reach: use 127.0.0.1, "
+		       "or say public = yes";
+	return NULL;
+}
+
 int settings_check(const struct settings *settings, char error[static SETTINGS_ERROR_BYTES])
 {
 	char text[160];
@@ -90,6 +105,8 @@ int settings_check(const struct settings *settings, char error[static SETTINGS_E
 		services += settings->services[i].name[0] != '\0';
 	if (wrong == NULL)
 		wrong = backend_check(settings);
+	if (wrong == NULL)
+		wrong = metrics_check(&settings->metrics);
 	if (wrong == NULL && services == 0)
 		wrong = "no [service NAME]: name at least one service";
 	if (wrong == NULL &&

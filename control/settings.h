@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "control/metrics_address.h"
 #include "control/settings_key.h"
 #include "dataplane/dataplane.h"
 
@@ -118,6 +119,12 @@ struct settings_control {
 	char readers[SETTINGS_TEXT_BYTES];
 };
 
+// [metrics]
+struct settings_metrics {
+	char listen[METRICS_ADDRESS_BYTES]; // "": nowhere
+	bool public;                        // need not be a loopback address
+};
+
 struct settings {
 	struct settings_gateway gateway;
 	uint32_t ports_count;
@@ -133,6 +140,7 @@ struct settings {
 	struct settings_operation operation;
 	struct settings_limits limits;
 	struct settings_control control;
+	struct settings_metrics metrics;
 	// From the command line.
 	bool bench;
 	int eal_argc;

@@ -152,6 +152,12 @@ static const struct settings_key keys[] = {
     {"control", "group", TEXT(control.group), .max = ROOM(control.group), .unit = "characters",
      .help = "a group that may use the control socket, besides its owner"},
     {"control", "readers", TEXT(control.readers), .missing = no_readers},
+
+    {"metrics", "listen", TEXT(metrics.listen), .max = ROOM(metrics.listen), .unit = "characters",
+     .help = "where Prometheus may ask for `/metrics`, as in `127.0.0.1:9464`; empty: nowhere"},
+    {"metrics", "public", SETTINGS_KIND_BOOL, .offset = offsetof(struct settings, metrics.public),
+     .help = "whether listen may be an address that other machines reach; nothing is encrypted and "
+	     "nobody is asked who he is"},
 };
 // clang-format on
 

@@ -41,7 +41,8 @@
 	X(lanes_lost, "lanes of backends lost")                                                    \
 	X(lanes_expired, "lanes of backends that were never confirmed")                            \
 	X(snapshots, "directories published")                                                      \
-	X(cookie_keys, "changes of the cookie key")
+	X(cookie_keys, "changes of the cookie key")                                                \
+	X(scrapes_refused, "connections for metrics beyond those served at a time")
 
 struct tally {
 #define TALLY_FIELD(name, text) uint64_t name;

@@ -57,6 +57,7 @@ int verbs_session_evict(struct command_line *line);
 int verbs_backend_list(struct command_line *line);
 int verbs_service_list(struct command_line *line);
 int verbs_stats(struct command_line *line);
+int verbs_metrics(struct command_line *line);
 int verbs_info(struct command_line *line);
 int verbs_drain(struct command_line *line);
 int verbs_shutdown(struct command_line *line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// holdfastctl backend list, service list, stats, info, drain, shutdown.
+// holdfastctl backend list, service list, stats, metrics, info, drain, shutdown.
 #include "control/verbs.h"
 
 #include <inttypes.h>
@@ -116,6 +116,23 @@ int verbs_stats(struct command_line *line)
 	}
 	caller_result_fini(&result);
 	return EXIT_DONE;
+}
+
+// The text as it came, also with --json: it is for one program, and that reads this.
+int verbs_metrics(struct command_line *line)
+{
+	struct caller_result result;
+	const int rc = verbs_call(line, "metrics.get", NULL, &result);
+	uint32_t len;
+
+	if (rc != EXIT_DONE)
+		return rc;
+
+	const char *text = caller_get_text(&result.result, "text", &len);
+	const bool written = fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0;
+
+	caller_result_fini(&result);
+	return written ? EXIT_DONE : EXIT_REFUSED;
 }
 
 int verbs_info(struct command_line *line)

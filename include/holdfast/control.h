@@ -92,6 +92,9 @@ enum { CONTROL_PARAMS_MAX = 8 }; // of one method
 	  CONTROL_NO_PARAMS)                                                                       \
 	X(STATS_GET, "stats.get", LOOK, 1,                                                         \
 	  "counters, drops, gauges, summed and by worker",                                         \
+	  CONTROL_NO_PARAMS)                                                                       \
+	X(METRICS_GET, "metrics.get", LOOK, 1,                                                     \
+	  "everything counted, as text for Prometheus",                                            \
 	  CONTROL_NO_PARAMS)
 
 #define CONTROL_METHOD_ENUM(name, ...) CONTROL_METHOD_##name,

@@ -189,6 +189,27 @@ void dataplane_gauges(const struct dataplane *dataplane, uint32_t worker,
 	}
 }
 
+void dataplane_counters(const struct dataplane *dataplane, uint32_t worker,
+			struct counters *counters)
+{
+	*counters = dataplane->counters[worker];
+}
+
+void dataplane_histograms(const struct dataplane *dataplane, uint32_t worker,
+			  struct histogram sums[static HISTOGRAMS_COUNT])
+{
+	for (uint32_t i = 0; i < HISTOGRAMS_COUNT; i++)
+		histogram_sum(&sums[i], &dataplane->histograms[worker][i]);
+}
+
+uint32_t dataplane_ports(const struct dataplane *dataplane, struct dataplane_port_view *views,
+			 uint32_t max)
+{
+	for (uint32_t i = 0; i < dataplane->ports_count && i < max; i++)
+		views[i] = dataplane->ports[i];
+	return dataplane->ports_count;
+}
+
 void dataplane_tick(struct dataplane *dataplane)
 {
 	dataplane->ticks++;

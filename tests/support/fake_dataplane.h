@@ -54,6 +54,10 @@ struct dataplane {
 	struct fake_mailbox *mailboxes;
 	uint32_t notices_count;
 	struct notice *notices;
+	struct counters counters[DIRECTORY_WORKERS_MAX]; // a test's
+	struct histogram histograms[DIRECTORY_WORKERS_MAX][HISTOGRAMS_COUNT];
+	uint32_t ports_count;
+	struct dataplane_port_view ports[DATAPLANE_PORTS_MAX];
 };
 
 struct dataplane *fake_create(uint32_t workers, uint32_t slots);
