@@ -33,6 +33,12 @@ static const struct verb verbs[] = {
     {"service", "list", "", "services and their backends", verbs_service_list},
     {"stats", NULL, "", "counters, drops and gauges that are not zero", verbs_stats},
     {"metrics", NULL, "", "everything counted, as text for Prometheus", verbs_metrics},
+    {"config", "get", "[KEY]", "settings in force and where each comes from", verbs_config_get},
+    {"config", "set", "KEY VALUE", "change a live key until the next reload", verbs_config_set},
+    {"config", "reload", "", "read the configuration file anew, all or nothing",
+     verbs_config_reload},
+    {"config", "check", "FILE", "look at a file, without a gateway", verbs_config_check},
+    {"config", "keys", "", "all keys: defaults, bounds, meaning", verbs_config_keys},
     {"drain", NULL, "[DEADLINE_MS]", "refuse new sessions, then let go and stop", verbs_drain},
     {"shutdown", NULL, "[DEADLINE_MS]", "let go of all sessions and stop", verbs_shutdown},
     {"version", NULL, "", "version of this program", version},
@@ -54,6 +60,13 @@ static void help(void)
 		printf("  %-40s %s\n", left, verbs[i].text);
 	}
 	puts("\nexit: 0 done, 1 refused or failed, 2 usage, 3 no gateway there");
+}
+
+// Whether the command has nothing to ask of a gateway.
+static bool alone(const struct verb *verb)
+{
+	return verb->run == version || verb->run == verbs_config_check ||
+	       verb->run == verbs_config_keys;
 }
 
 static const struct verb *verb_find(int argc, char **argv, int *words)
@@ -104,14 +117,14 @@ int main(int argc, char **argv)
 		return verbs_usage("no such command: ", argv[optind]);
 	line.argc = argc - optind - words;
 	line.argv = argv + optind + words;
-	if (verb->run != version && caller_open(&line.caller, line.socket) != 0) {
+	if (!alone(verb) && caller_open(&line.caller, line.socket) != 0) {
 		fprintf(stderr, "holdfastctl: %s\n", line.caller.error);
 		return EXIT_NO_GATEWAY;
 	}
 
 	const int rc = verb->run(&line);
 
-	if (verb->run != version)
+	if (!alone(verb))
 		caller_close(&line.caller);
 	return rc;
 }

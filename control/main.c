@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/check.h"
 #include "control/gateway.h"
 #include "control/gateway_config.h"
 #include "control/log.h"
@@ -22,19 +23,21 @@ enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 struct arguments {
 	const char *config; // NULL: the built-in configuration
 	bool check;
+	bool json; // of --check
 	bool bench;
 	int eal_argc;
 	char **eal_argv;
 };
 
 static const char usage[] =
-    "usage: holdfastd [--config FILE] [--check] [--bench] [-- EAL OPTIONS]\n"
+    "usage: holdfastd [--config FILE] [--check [--json]] [--bench] [-- EAL OPTIONS]\n"
     "\n"
     "The Holdfast session gateway. Runs in the foreground and logs to stderr.\n"
     "\n"
     "  --config FILE  settings; without it a built-in configuration for a first look\n"
     "                 (also HOLDFAST_CONFIG)\n"
-    "  --check        print the effective settings and exit\n"
+    "  --check        print the effective settings and where each comes from, and exit\n"
+    "  --json         with --check: as JSON, for programs\n"
     "  --bench        allow what only load tests need (also HOLDFAST_BENCH=1)\n"
     "  --help         this text\n"
     "  --version      version\n"
@@ -47,9 +50,13 @@ static const char usage[] =
 static int read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-	    {"bench", no_argument, NULL, 'b'},        {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+	    {"config", required_argument, NULL, 'c'},
+	    {"check", no_argument, NULL, 'k'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"bench", no_argument, NULL, 'b'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'v'},
+	    {NULL, 0, NULL, 0},
 	};
 	const char *bench = getenv("HOLDFAST_BENCH");
 	int option;
@@ -63,6 +70,9 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'k':
 			arguments->check = true;
+			break;
+		case 'j':
+			arguments->json = true;
 			break;
 		case 'b':
 			arguments->bench = true;
@@ -81,6 +91,10 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 	if (optind < argc && strcmp(argv[optind - 1], "--") != 0) {
 		fprintf(stderr, "holdfastd: %s: no such argument; try holdfastd --help\n",
 			argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (arguments->json && !arguments->check) {
+		fputs("holdfastd: --json goes with --check\n", stderr);
 		return EXIT_USAGE;
 	}
 	arguments->eal_argc = argc - optind;
@@ -206,15 +220,14 @@ int main(int argc, char **argv)
 	static_assert((int)SOCKET_ERROR_BYTES >= (int)METRICS_HTTP_ERROR_BYTES, "likewise");
 	if (status >= 0)
 		return status;
+	if (arguments.check)
+		return check_file(arguments.config, arguments.json) == 0 ? EXIT_STOPPED
+									 : EXIT_FAILED;
 	signal(SIGPIPE, SIG_IGN);
 	if (config_load(&config, arguments.config, error) != 0)
 		return failed(error);
 	settings->bench = arguments.bench;
 	settings->eal_argc = arguments.eal_argc;
 	settings->eal_argv = arguments.eal_argv;
-	if (arguments.check) {
-		settings_print(settings, &config.sources, stdout);
-		return EXIT_STOPPED;
-	}
 	return run(&config);
 }
