@@ -66,6 +66,8 @@ void answer_refuse(const struct answerer *answerer, const struct notice *notice,
 
 	assert(refusal->code > HOLDFAST_OK && refusal->code < HOLDFAST_CODE_END);
 	answerer->tally->refused[refusal->code]++;
+	events_add_refusal(answerer->events, &notice->path.peer, refusal->code,
+			   hello->role == WIRE_ROLE_BACKEND);
 	struct rte_mbuf *packet = new_frame(answerer, WIRE_REJECT, 0, 0, &body);
 
 	if (packet == NULL)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "control/courier.h"
+#include "control/events.h"
 #include "control/tally.h"
 #include "dataplane/dataplane.h"
 #include "protocol/handshake.h"
@@ -18,7 +19,8 @@ struct answerer {
 	struct dataplane *dataplane;
 	struct courier *courier;
 	struct tally *tally;
-	uint32_t frame_max; // bytes
+	struct events *events; // may be NULL
+	uint32_t frame_max;    // bytes
 };
 
 struct answer_refusal {
@@ -28,7 +30,8 @@ struct answer_refusal {
 	const char *reason;      // for people; NULL: the code's own text
 };
 
-// REJECT for the attempt of hello (its session id and epoch); counted by code.
+// REJECT for the attempt of hello (its session id and epoch); counted by code
+// and told as an event.
 void answer_refuse(const struct answerer *answerer, const struct notice *notice,
 		   const struct handshake *hello, const struct answer_refusal *refusal);
 

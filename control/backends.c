@@ -88,6 +88,13 @@ bool backends_has_lane(const struct backends_entry *entry)
 	return false;
 }
 
+static void entry_tell(const struct backends *backends, const struct backends_entry *entry,
+		       enum event_kind kind)
+{
+	events_add_backend(backends->answerer.events, kind,
+			   backends->settings->services[entry->service].name, entry->name);
+}
+
 // Whether nothing refers to a lost backend any more: not a lane, not a session in the last whole
 // turn. Since it was lost no session can have got it.
 static bool entry_forgettable(const struct backends_entry *entry, uint64_t now_ms)
@@ -109,8 +116,10 @@ static uint32_t place_of_forgotten(const struct backends *backends, uint64_t now
 		     entry->since_ms < backends->entries[oldest].since_ms))
 			oldest = i;
 	}
-	if (oldest < DIRECTORY_BACKENDS_MAX)
+	if (oldest < DIRECTORY_BACKENDS_MAX) {
 		backends->answerer.tally->backends_forgotten++;
+		entry_tell(backends, &backends->entries[oldest], EVENT_BACKEND_FORGOTTEN);
+	}
 	return oldest;
 }
 
@@ -205,6 +214,7 @@ static void entry_lost(struct backends *backends, uint16_t index, const char *wh
 	entry->connected = false;
 	entry->since_ms = now_ms;
 	backends->answerer.tally->backends_lost++;
+	entry_tell(backends, entry, EVENT_BACKEND_LOST);
 	courier_decide_all(backends->answerer.courier, &command);
 	log_line(LOG_LEVEL_WARNING, "backend %s of service %s lost: %s", entry->name,
 		 backends->settings->services[entry->service].name, why);

@@ -61,14 +61,17 @@ static bool make_parts(struct gateway *gateway)
 	gateway->courier =
 	    courier_create(gateway->dataplane, settings->gateway.workers, &gateway->tally);
 	gateway->ends = ends_create(ends_room(settings));
+	gateway->events = events_create(settings->limits.events, &gateway->tally);
 	gateway->rates = rates_create(settings->limits.new_per_second,
 				      settings->limits.new_per_source, RATES_SOURCES);
-	if (gateway->courier == NULL || gateway->ends == NULL || gateway->rates == NULL)
+	if (gateway->courier == NULL || gateway->ends == NULL || gateway->rates == NULL ||
+	    gateway->events == NULL)
 		return false;
 	const struct answerer answerer = {
 	    .dataplane = gateway->dataplane,
 	    .courier = gateway->courier,
 	    .tally = &gateway->tally,
+	    .events = gateway->events,
 	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
 	};
 
@@ -158,6 +161,7 @@ void gateway_destroy(struct gateway *gateway)
 	rates_destroy(gateway->rates);
 	ends_destroy(gateway->ends);
 	courier_destroy(gateway->courier);
+	events_destroy(gateway->events);
 	publisher_fini(&gateway->publisher);
 	for (uint32_t i = 0; i < GATEWAY_SIGNALS; i++) {
 		if (gateway->signals[i] != NULL)

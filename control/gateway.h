@@ -14,6 +14,7 @@
 #include "dataplane/dataplane.h"
 
 struct event_base;
+struct events;
 struct gateway;
 
 enum {
@@ -72,6 +73,8 @@ const struct histogram *gateway_ticks(const struct gateway *gateway); // how lon
 
 // Counts a connection for metrics that was not taken.
 void gateway_count_scrape_refused(struct gateway *gateway);
+struct tally *gateway_tally_own(struct gateway *gateway); // for what counts on its thread
+struct events *gateway_events(struct gateway *gateway);
 
 // Gauges of control's own.
 struct gateway_gauges {

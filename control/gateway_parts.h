@@ -9,6 +9,7 @@
 #include "control/admission.h"
 #include "control/drain.h"
 #include "control/endings.h"
+#include "control/events.h"
 #include "control/gateway.h"
 #include "control/lanes.h"
 #include "control/liveness_sweep.h"
@@ -38,6 +39,8 @@ struct gateway {
 	struct histogram ticks;
 	struct drain drain;
 	struct ends *ends;
+	struct events *events;
+	enum gateway_state told; // the last state that was told as an event
 	struct rates *rates;
 	struct courier *courier;
 	struct backends *backends;

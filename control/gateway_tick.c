@@ -9,6 +9,9 @@
 //   6. the service manager, who so hears of whole ticks only
 #include "control/gateway_parts.h"
 
+#include <string.h>
+#include <time.h>
+
 #include "control/log.h"
 #include "control/notify.h"
 
@@ -61,6 +64,27 @@ static void take_frames(struct gateway *gateway)
 	gateway->frames_count = 0;
 }
 
+static void tell_session(struct gateway *gateway, const struct notice *notice, enum event_kind kind)
+{
+	struct event_session session = {
+	    .handle = notice->handle,
+	    .epoch = notice->epoch,
+	    .code = notice->code,
+	    .reason = notice->reason,
+	};
+
+	memcpy(session.id, notice->id, sizeof(session.id));
+	events_add_session(gateway->events, kind, &session);
+}
+
+static void tell_gone(struct gateway *gateway, const struct notice *notice)
+{
+	if (notice->reason == SESSION_LET_GO)
+		tell_session(gateway, notice, EVENT_SESSION_LET_GO);
+	else if (notice->reason != SESSION_ENDED) // which NOTICE_CLOSING has told
+		tell_session(gateway, notice, EVENT_SESSION_ENDED);
+}
+
 // A session that never opened is over for its client: the backends that had opened it were told.
 static void take_gone(struct gateway *gateway, const struct notice *notice)
 {
@@ -82,6 +106,9 @@ static void take_notice(struct gateway *gateway, const struct notice *notice)
 		break;
 	case NOTICE_CONNECTED:
 	case NOTICE_RESUMED:
+		tell_session(gateway, notice,
+			     notice->kind == NOTICE_CONNECTED ? EVENT_SESSION_CONNECTED
+							      : EVENT_SESSION_RESUMED);
 		if (!admission_claim_record(notice))
 			gateway->tally.ignored++;
 		break;
@@ -89,16 +116,21 @@ static void take_notice(struct gateway *gateway, const struct notice *notice)
 		endings_wanted(gateway->endings, notice);
 		break;
 	case NOTICE_CLOSING:
+		tell_session(gateway, notice, EVENT_SESSION_ENDED);
 		endings_closing(gateway->endings, notice, gateway->now_ms);
 		break;
 	case NOTICE_REFUSED:
 		endings_refused(gateway->endings, notice);
 		break;
 	case NOTICE_GONE:
+		tell_gone(gateway, notice);
 		take_gone(gateway, notice);
 		break;
 	case NOTICE_CREATED:
+		tell_session(gateway, notice, EVENT_SESSION_CREATED);
+		break;
 	case NOTICE_DETACHED:
+		tell_session(gateway, notice, EVENT_SESSION_DETACHED);
 		break;
 	}
 }
@@ -167,11 +199,32 @@ static void tell_manager(const struct gateway *gateway)
 		      gauges.backends_connected);
 }
 
+static void tell_state(struct gateway *gateway)
+{
+	const struct event event = {.kind = EVENT_GATEWAY_STATE,
+				    .state = gateway_state_name(gateway->drain.state)};
+
+	if (gateway->told == gateway->drain.state)
+		return;
+	gateway->told = gateway->drain.state;
+	events_add(gateway->events, &event);
+}
+
+static uint64_t utc_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 void gateway_tick(struct gateway *gateway, uint64_t now_ms)
 {
 	static struct log_limit limit;
 
 	gateway->now_ms = now_ms;
+	events_clock(gateway->events, utc_ms(), now_ms);
+	tell_state(gateway);
 	dataplane_tick(gateway->dataplane);
 	courier_hold(gateway->courier);
 	count_sessions(gateway);
@@ -187,5 +240,6 @@ void gateway_tick(struct gateway *gateway, uint64_t now_ms)
 	ends_expire(gateway->ends, now_ms, ENDS_EXPIRE_MAX);
 	gateway->tally.sources_replaced = rates_replaced(gateway->rates);
 	go_on_to_the_end(gateway);
+	tell_state(gateway);
 	tell_manager(gateway);
 }

@@ -59,6 +59,16 @@ void gateway_count_scrape_refused(struct gateway *gateway)
 	gateway->tally.scrapes_refused++;
 }
 
+struct tally *gateway_tally_own(struct gateway *gateway)
+{
+	return &gateway->tally;
+}
+
+struct events *gateway_events(struct gateway *gateway)
+{
+	return gateway->events;
+}
+
 void gateway_gauges(const struct gateway *gateway, struct gateway_gauges *gauges)
 {
 	*gauges = (struct gateway_gauges){

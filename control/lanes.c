@@ -49,6 +49,7 @@ static void tell_sessions(struct backends *backends, uint16_t index, bool reset)
 	const struct backends_entry *entry = &backends->entries[index];
 	struct tally *tally = backends->answerer.tally;
 	const char *service = backends->settings->services[entry->service].name;
+	struct events *events = backends->answerer.events;
 	const struct command command = {
 	    .kind = reset ? COMMAND_BACKEND_RESET : COMMAND_BACKEND_RETURNED,
 	    .backend = index,
@@ -56,6 +57,7 @@ static void tell_sessions(struct backends *backends, uint16_t index, bool reset)
 
 	if (!entry->registered) {
 		tally->backends_registered++;
+		events_add_backend(events, EVENT_BACKEND_CONNECTED, service, entry->name);
 		log_line(LOG_LEVEL_INFO, "backend %s of service %s registered", entry->name,
 			 service);
 		return;
@@ -64,6 +66,8 @@ static void tell_sessions(struct backends *backends, uint16_t index, bool reset)
 		tally->backends_reset++;
 	else
 		tally->backends_returned++;
+	events_add_backend(events, reset ? EVENT_BACKEND_RESET : EVENT_BACKEND_RETURNED, service,
+			   entry->name);
 	log_line(LOG_LEVEL_INFO, "backend %s of service %s %s", entry->name, service,
 		 reset ? "is a new instance: its channels are reset" : "returned");
 	courier_decide_all(backends->answerer.courier, &command);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/events.h"
 #include "control/settings.h"
 #include "holdfast/control.h"
 #include "protocol/liveness.h"
@@ -30,7 +31,6 @@ static const struct settings_word store_words[] = {{"memory", SETTINGS_STORE_MEM
 static const char no_store[] = "sessions are kept in memory only in this build";
 static const char no_operations[] = "operations are not in this build";
 static const char no_tokens[] = "tokens are not in this build";
-static const char no_events[] = "event subscriptions are not in this build";
 static const char no_readers[] = "read-only access is not in this build";
 
 enum {
@@ -147,7 +147,9 @@ static const struct settings_key keys[] = {
      .help = "new sessions from one source address"},
     {"limits", "openings", U32(limits.openings), .min = 1, .max = 1 << 24, .number = 65536,
      .help = "handshakes pending at a time; memory for them is taken at start"},
-    {"limits", "events", U32(limits.events), .number = 65536, .missing = no_events},
+    {"limits", "events", U32(limits.events), .min = EVENTS_MIN, .max = EVENTS_MAX, .number = 65536,
+     .unit = "events",
+     .help = "the last events, kept for those who subscribe"},
 
     {"control", "group", TEXT(control.group), .max = ROOM(control.group), .unit = "characters",
      .help = "a group that may use the control socket, besides its owner"},

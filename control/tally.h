@@ -40,6 +40,8 @@
 	X(lanes_opened, "lanes of backends confirmed")                                             \
 	X(lanes_lost, "lanes of backends lost")                                                    \
 	X(lanes_expired, "lanes of backends that were never confirmed")                            \
+	X(events, "events told")                                                                   \
+	X(events_overwritten, "events overwritten by newer ones")                                  \
 	X(snapshots, "directories published")                                                      \
 	X(cookie_keys, "changes of the cookie key")                                                \
 	X(scrapes_refused, "connections for metrics beyond those served at a time")

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the control thread tells as events, tick by tick.
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "control/gateway_parts.h"
+#include "tests/support/fake_dataplane.h"
+
+enum { WORKERS = 2, SLOTS = 32 };
+
+static struct settings settings;
+static struct dataplane *dataplane;
+static struct gateway *gateway;
+static uint64_t now_ms;
+
+static const uint8_t backend_ip[4] = {10, 0, 0, 5};
+static const uint8_t client_ip[4] = {198, 51, 100, 7};
+static const uint8_t session_id[WIRE_SESSION_ID_BYTES] = {1, 2, 3};
+
+static void start(void)
+{
+	char error[GATEWAY_ERROR_BYTES];
+
+	settings_defaults(&settings);
+	settings.gateway.workers = WORKERS;
+	settings.session.max = SLOTS;
+	settings.services_count = 1;
+	strcpy(settings.services[0].name, "echo");
+	settings.services[0].any = true;
+	settings.addresses_count = 1;
+	settings.backend.listen_count = 1;
+	settings.backend.from_count = 1; // everybody
+	dataplane = fake_create(WORKERS, SLOTS);
+	gateway = gateway_create(&settings, dataplane, error);
+	cr_assert_not_null(gateway, "%s", error);
+	now_ms = gateway->now_ms;
+}
+
+static void stop(void)
+{
+	gateway_destroy(gateway);
+	fake_destroy(dataplane);
+}
+
+TestSuite(gateway_events, .init = start, .fini = stop);
+
+static void tick(void)
+{
+	gateway_tick(gateway, ++now_ms);
+}
+
+static void say_hello(uint8_t worker, uint8_t flags)
+{
+	struct handshake handshake = {.epoch = 1, .count = 1};
+	const struct options options = {
+	    .present = OPTIONS_SERVICES, .services_count = 1, .services = {options_text("echo")}};
+	const struct path path = fake_path(client_ip, 4000, 0);
+	uint8_t bytes[WIRE_FRAME_MAX_DEFAULT];
+
+	memcpy(handshake.session, session_id, sizeof(session_id));
+	fake_frame(dataplane, worker, &path, DIRECTORY_NONE, 0, bytes,
+		   fake_hello(bytes, flags, &handshake, &options));
+}
+
+static void say_backend_hello(void)
+{
+	const struct handshake handshake = {.epoch = 1, .role = WIRE_ROLE_BACKEND};
+	const struct options options = {.present =
+					    OPTIONS_SERVICE | OPTIONS_BACKEND | OPTIONS_INSTANCE,
+					.service = options_text("echo"),
+					.backend = options_text("b1"),
+					.instance = 1};
+	const struct path path = fake_path(backend_ip, 5000, 0);
+	uint8_t bytes[WIRE_FRAME_MAX_DEFAULT];
+
+	fake_frame(dataplane, 0, &path, DIRECTORY_NONE, 0, bytes,
+		   fake_hello(bytes, 0, &handshake, &options));
+}
+
+static void say_confirm(uint64_t handle)
+{
+	const struct frame frame = {.type = WIRE_CONFIRM, .handle = handle};
+	const struct path path = fake_path(backend_ip, 5000, 0);
+	uint8_t bytes[WIRE_HEADER_BYTES + WIRE_CONFIRM_BODY_BYTES];
+
+	frame_encode_header(&frame, bytes);
+	frame_encode_confirm(1, bytes + WIRE_HEADER_BYTES);
+	fake_frame(dataplane, 0, &path, 0, 0, bytes, sizeof(bytes));
+}
+
+static void register_backend(void)
+{
+	struct frame sent;
+	uint8_t body[FAKE_FRAME_BYTES];
+
+	say_backend_hello();
+	tick();
+	cr_assert(fake_sent(dataplane, 0, &sent, body));
+	cr_assert_eq(sent.type, WIRE_WELCOME);
+	say_confirm(sent.handle);
+	tick();
+	fake_discard(dataplane, 0, COMMAND_SEND);
+}
+
+static const struct event *last_event(void)
+{
+	return events_get(gateway_events(gateway), events_next(gateway_events(gateway)) - 1);
+}
+
+Test(gateway_events, tells_what_becomes_of_it_and_of_backends)
+{
+	struct events *events = gateway_events(gateway);
+
+	tick();
+	cr_assert_eq(events_next(events), 1);
+	cr_expect_eq(last_event()->kind, EVENT_GATEWAY_STATE);
+	cr_expect_str_eq(last_event()->state, "running");
+	register_backend();
+	cr_expect_eq(events_next(events), 2);
+	cr_expect_eq(last_event()->kind, EVENT_BACKEND_CONNECTED);
+	cr_expect_str_eq(last_event()->backend.service, "echo");
+	cr_expect_str_eq(last_event()->backend.name, "b1");
+	gateway_drain(gateway, 1000);
+	say_hello(1, 0);
+	tick();
+	cr_assert_geq(events_next(events), 4);
+	cr_expect_str_eq(events_get(events, 2)->state, "draining");
+	cr_expect_eq(events_get(events, 3)->kind, EVENT_REFUSED);
+	cr_expect_eq(events_get(events, 3)->refusal.code, HOLDFAST_DRAINING);
+	cr_expect_not(events_get(events, 3)->refusal.backend);
+}
+
+Test(gateway_events, tells_what_becomes_of_sessions)
+{
+	static const struct {
+		struct notice notice;
+		enum event_kind kind;
+		bool told;
+	} cases[] = {
+	    {{.kind = NOTICE_CREATED}, EVENT_SESSION_CREATED, true},
+	    {{.kind = NOTICE_CONNECTED}, EVENT_SESSION_CONNECTED, true},
+	    {{.kind = NOTICE_RESUMED}, EVENT_SESSION_RESUMED, true},
+	    {{.kind = NOTICE_DETACHED, .reason = SESSION_SILENT}, EVENT_SESSION_DETACHED, true},
+	    {{.kind = NOTICE_CLOSING, .reason = SESSION_EVICTED, .code = HOLDFAST_EVICTED},
+	     EVENT_SESSION_ENDED,
+	     true},
+	    {{.kind = NOTICE_GONE, .reason = SESSION_LET_GO}, EVENT_SESSION_LET_GO, true},
+	    {{.kind = NOTICE_GONE, .reason = SESSION_TIMED_OUT}, EVENT_SESSION_ENDED, true},
+	    {{.kind = NOTICE_GONE, .reason = SESSION_ENDED}, EVENT_SESSION_ENDED, false},
+	};
+
+	tick();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct notice notice = cases[i].notice;
+		const uint64_t before = events_next(gateway_events(gateway));
+
+		notice.handle = 77;
+		notice.epoch = 5;
+		memcpy(notice.id, session_id, sizeof(session_id));
+		fake_notice(dataplane, &notice);
+		tick();
+		cr_assert_eq(events_next(gateway_events(gateway)), before + cases[i].told,
+			     "case %zu", i);
+		if (!cases[i].told)
+			continue;
+		cr_expect_eq(last_event()->kind, cases[i].kind, "case %zu", i);
+		cr_expect_eq(last_event()->session.handle, 77);
+		cr_expect_eq(last_event()->session.epoch, 5);
+		cr_expect_eq(last_event()->session.code, notice.code);
+		cr_expect_eq(last_event()->session.reason, notice.reason);
+		cr_expect_arr_eq(last_event()->session.id, session_id, sizeof(session_id));
+	}
+}
