@@ -183,6 +183,9 @@ def test_hostile(_, folder):
     truncated = len(rows)
     for data in random_frames(4):
         rows.append((next(clock), capture.packet(CLIENT, SERVER, data), None))
+    for levels in (3, 4):  # of arrays, below the map: as deep as may be, and deeper
+        nest = wire.encode("EVENT", b"\x81\xa1k" + b"\x91" * levels + b"\x01", handle=1)
+        rows.append((next(clock), capture.packet(SERVER, CLIENT, nest), None))
     # A frame quoted by an ICMP error is not a frame, and is cut off.
     inner = capture.packet(CLIENT, SERVER, wire.encode("DATA", bytes(900), handle=3, seq=5))[14:]
     error = struct.pack(">BBHI", 3, 3, 0, 0) + inner[:548]
@@ -198,6 +201,7 @@ def test_hostile(_, folder):
     wrong = {n for n in malformed if n <= truncated} ^ expected
     assert not wrong, sorted(wrong)[:10]
     assert {n for n in found["holdfast.cut"] if n <= truncated} == cut
+    assert len(rows) - 1 in malformed and len(rows) - 2 not in malformed
     assert len(rows) not in malformed and len(rows) not in found["holdfast.number"]
     assert set(found["_ws.malformed"]) <= malformed, "Wireshark itself found the end too early"
     assert not found["_ws.lua.error"] and not found["_ws.short"]
@@ -236,7 +240,10 @@ def test_marks(_, folder):
         (up, ack(top - 2, top + 64), ""),
         (down, nak, "nak"),  # asks for 2^32 + 2 and the one after
         (up, data(top + 3, wire.REPLAYED, ack=top - 2), "replayed"),  # first time here
+        (down, ack(top - 1, top - 2), ""),  # late: takes nothing back
+        (up, data(top + 64, ack=top - 2), ""),
         (up, data(0, channel=1), ""),  # another channel
+        (up, data(top - 1, channel=1), ""),  # nothing lies below 0
         ((stranger, SERVER), data(top + 1, ack=5), ""),  # not of the session
         (down[:1] + (moved,), welcome, ""),
         ((moved, SERVER), data(top + 1, wire.REPLAYED, ack=top - 2), "replayed retransmission"),
@@ -252,8 +259,8 @@ def test_marks(_, folder):
             expected = {k for k, (_, _, marks) in enumerate(story, 1) if name in marks.split()}
             assert set(found[mark]) == expected, (mark, found[mark], expected)
         number, first_in, asked_in = (found[name] for name in names)
-        assert number[7] == str(top) and number[20] == str(top + 1), number
-        assert first_in == {4: "3", 8: "7", 20: "6"}, first_in
+        assert [number[k] for k in (7, 20, 23)] == [str(n) for n in (top, top - 1, top + 1)], number
+        assert first_in == {4: "3", 8: "7", 23: "6"}, first_in
         assert asked_in == {16: "15"}, asked_in
     moved_port = capture.columns(path, folder, names, "-o", "holdfast.port:7401")
     assert not any(moved_port.values()), moved_port
