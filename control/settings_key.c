@@ -101,7 +101,7 @@ static const struct settings_key keys[] = {
 	     "where timeout_ms is below 2000"},
     {"session", "grace_ms", U32(session.grace_ms), .live = true, .max = LIVENESS_GRACE_MAX_MS,
      .number = LIVENESS_GRACE_DEFAULT_MS, .unit = "ms",
-     .help = "how long a detached session waits; a client may wish another. A change is for new "
+     .help = "how long a detached session waits; a client may wish another, up to 24 h. A change is for new "
 	     "sessions"},
     {"session", "window", U32(session.window), .min = WIRE_WINDOW_MIN, .max = WIRE_WINDOW_MAX,
      .number = WIRE_WINDOW_DEFAULT, .unit = "frames",
