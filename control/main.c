@@ -127,6 +127,7 @@ static void dataplane_wants(const struct settings *settings, struct dataplane_se
 	wants->frame_max = WIRE_FRAME_MAX_DEFAULT;
 	// Workers that share cores with others, or with control, must give them away.
 	wants->yield_when_idle = (long)settings->gateway.workers >= sysconf(_SC_NPROCESSORS_ONLN);
+	wants->telemetry = true;
 	wants->eal_argc = settings->eal_argc;
 	wants->eal_argv = settings->eal_argv;
 }

@@ -21,6 +21,7 @@
 #include "dataplane/errand.h"
 #include "dataplane/limiter.h"
 #include "dataplane/memory.h"
+#include "dataplane/telemetry.h"
 #include "dataplane/wheel.h"
 #include "dataplane/worker.h"
 
@@ -332,6 +333,8 @@ struct dataplane *dataplane_start(const struct dataplane_settings *settings, boo
 		rc = -ENOMEM;
 		goto fail;
 	}
+	if (settings->telemetry)
+		telemetry_start(dataplane);
 	return dataplane;
 fail:
 	dataplane_free(dataplane);
@@ -396,6 +399,7 @@ void dataplane_stop(struct dataplane *dataplane)
 	for (uint32_t i = 0; i < dataplane->settings.workers; i++)
 		__atomic_store_n(&dataplane->workers[i]->stop, true, __ATOMIC_RELAXED);
 	urcu_qsbr_thread_offline();
+	telemetry_stop();
 	if (dataplane->launched)
 		rte_eal_mp_wait_lcore();
 	urcu_qsbr_barrier();

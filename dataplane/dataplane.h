@@ -58,6 +58,7 @@ struct dataplane_settings {
 	uint64_t replay_bytes; // of the replay cache, in all
 	uint32_t frame_max;    // bytes of UDP payload
 	bool yield_when_idle;  // workers that share a core give it away when they find nothing
+	bool telemetry;        // DPDK's socket for it, where its directory can be written
 	bool stepped;          // no lcore runs a worker: a test calls worker_poll() itself
 	int eal_argc;          // further EAL arguments, from the command line
 	char **eal_argv;

@@ -2,17 +2,28 @@
 #include "dataplane/eal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+
+// Of our files in EAL's folders, so that gateways on one machine do not meet.
+#define PREFIX_FORMAT "holdfast%d"
+
+enum {
+	SOCKET_PATH_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path),
+	SOCKET_NAME_BYTES = 48, // of "/PREFIX/dpdk_telemetry.v2", with room to spare
+};
 
 enum { ARGUMENTS_MAX = 64, ARGUMENT_BYTES = 320, HUGEPAGE_MIB = 2, MAIN_LCORE = 100 };
 
@@ -104,6 +115,30 @@ static void devices_add(struct arguments *arguments, const struct dataplane_sett
 		add(arguments, "--no-pci");
 }
 
+// Makes a folder for us alone where it is not there yet.
+static bool folder_usable(const char *path)
+{
+	return (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
+}
+
+// Whether EAL will find a place for telemetry's socket: without one it would not start at all. The
+// place is EAL's to choose; this follows how it does.
+static bool telemetry_possible(void)
+{
+	const char *base = getenv("RUNTIME_DIRECTORY"), *xdg = getenv("XDG_RUNTIME_DIR");
+	char path[SOCKET_PATH_BYTES];
+
+	if (base == NULL)
+		base = getuid() == 0 ? "/var/run" : xdg != NULL ? xdg : "/tmp";
+
+	const int len = snprintf(path, sizeof(path), "%s/dpdk", base);
+
+	if (len < 0 || len >= (int)sizeof(path) - SOCKET_NAME_BYTES || !folder_usable(path))
+		return false;
+	snprintf(path + len, sizeof(path) - (size_t)len, "/" PREFIX_FORMAT, getpid());
+	return folder_usable(path);
+}
+
 int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, unsigned int *lcores,
 	      bool *huge, char error[static DATAPLANE_ERROR_BYTES])
 {
@@ -122,9 +157,11 @@ int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, un
 	lcores_add(arguments, settings->workers);
 	devices_add(arguments, settings);
 	add(arguments, "--file-prefix");
-	add(arguments, "holdfast%d", getpid());
+	add(arguments, PREFIX_FORMAT, getpid());
 	add(arguments, "--log-level=warning");
-	add(arguments, "--no-telemetry");
+	add(arguments, "--log-level=lib.telemetry:error"); // it misses what nobody has any more
+	if (!settings->telemetry || !telemetry_possible())
+		add(arguments, "--no-telemetry");
 	if (*huge) {
 		add(arguments, "--in-memory");
 		add(arguments, "--single-file-segments");
@@ -153,7 +190,22 @@ int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, un
 	return 0;
 }
 
+// What EAL leaves behind in its runtime folder, which is named after this process.
+static void folder_remove(const char *folder)
+{
+	char path[PATH_MAX + SOCKET_NAME_BYTES];
+
+	snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", folder);
+	unlink(path);
+	rmdir(folder); // stays where a user's EAL options brought anything else there
+}
+
 void eal_stop(void)
 {
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
+	if (folder[0] != '\0')
+		folder_remove(folder);
 }

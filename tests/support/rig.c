@@ -113,6 +113,7 @@ static void settings_fill(const struct rig_settings *from, struct dataplane_sett
 	    .replay_bytes = from->replay_bytes,
 	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
 	    .stepped = true,
+	    .telemetry = from->telemetry,
 	};
 	snprintf(to->ports[0].name, sizeof(to->ports[0].name), "p0");
 	snprintf(to->ports[0].device, sizeof(to->ports[0].device), "net_ring0");

@@ -67,7 +67,8 @@ struct rig_settings {
 	uint32_t window; // 0: 256
 	uint16_t vlan;
 	uint32_t resumes_per_second;
-	bool ipv6; // peers made by rig_peer() are
+	bool ipv6;      // peers made by rig_peer() are
+	bool telemetry; // the test says where, by RUNTIME_DIRECTORY
 };
 
 struct rig {
