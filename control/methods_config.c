@@ -16,7 +16,9 @@ static void refuse(const struct methods_call *call, int rc, const char *error)
 
 	if (rc == -ENOENT)
 		code = CONTROL_ERROR_NOT_FOUND;
-	else if (rc == -ENOMEM || rc == -ENOTSUP || rc == -EPERM || rc == -EBUSY)
+	else if (rc == -EPERM)
+		code = CONTROL_ERROR_RESTART_NEEDED;
+	else if (rc == -ENOMEM || rc == -ENOTSUP || rc == -EBUSY)
 		code = CONTROL_ERROR_UNAVAILABLE;
 	rpc_error(call->packer, call->call->id, code, error);
 }
@@ -113,6 +115,8 @@ void methods_config_reload(const struct methods_call *call)
 
 	if (rc == 0)
 		answer(call, &report);
-	else
+	else if (rc == -ENOMEM || rc == -ENOTSUP || rc == -EBUSY)
 		refuse(call, rc, error);
+	else
+		rpc_error(call->packer, call->call->id, CONTROL_ERROR_INVALID_CONFIG, error);
 }

@@ -106,9 +106,11 @@ enum control_method { CONTROL_METHODS(CONTROL_METHOD_ENUM) CONTROL_METHODS_COUNT
 #define CONTROL_ERROR_UNKNOWN_METHOD "UNKNOWN_METHOD"
 #define CONTROL_ERROR_INVALID_PARAMS "INVALID_PARAMS" // unknown value, wrong type, out of bounds
 #define CONTROL_ERROR_NOT_FOUND "NOT_FOUND"
-#define CONTROL_ERROR_FORBIDDEN "FORBIDDEN"     // the caller has not the right
-#define CONTROL_ERROR_UNAVAILABLE "UNAVAILABLE" // not now: stopping, or a limit is reached
-#define CONTROL_ERROR_VERSION "VERSION"         // hello asked for a version not spoken here
+#define CONTROL_ERROR_FORBIDDEN "FORBIDDEN"           // the caller has not the right
+#define CONTROL_ERROR_UNAVAILABLE "UNAVAILABLE"       // not now: stopping, or a limit is reached
+#define CONTROL_ERROR_INVALID_CONFIG "INVALID_CONFIG" // the file; nothing has changed
+#define CONTROL_ERROR_RESTART_NEEDED "RESTART_NEEDED" // the key cannot change at run time
+#define CONTROL_ERROR_VERSION "VERSION"               // hello asked for a version not spoken here
 
 #ifdef __cplusplus
 }
