@@ -334,7 +334,7 @@ def test_lossy_link(build, folder):
     print({name: len(found) for name, found in sorted(marks.items())}, dict(types))
     assert types["DATA"] > 2 * verdict["sent"], types
     for mark in ("retransmission", "replayed", "duplicate", "out_of_order", "nak"):
-        assert len(marks[mark]) > 10, f"the capture has no {mark} to speak of"
+        assert len(marks[mark]) > 3, f"the capture has no {mark} to speak of"
     assert not marks["ack_beyond"], sorted(marks["ack_beyond"])[:10]
     whole = ("holdfast.number", "holdfast.ack_number", "holdfast.handle.tag", "holdfast.window",
              "holdfast.message")
