@@ -87,12 +87,14 @@ static const char *base_of(const struct settings *settings, struct settings_plac
 static void print_number(const struct settings_key *key, const char *at, FILE *out)
 {
 	char text[SETTINGS_BOUNDS_BYTES];
-	uint64_t number = *(const uint32_t *)(const void *)at;
+	uint64_t number;
 
 	if (key->kind == SETTINGS_KIND_U16)
 		number = *(const uint16_t *)(const void *)at;
 	else if (key->kind == SETTINGS_KIND_BYTES64)
 		number = *(const uint64_t *)(const void *)at;
+	else
+		number = *(const uint32_t *)(const void *)at;
 	fputs(settings_key_number(key, number, text), out);
 }
 
