@@ -166,6 +166,12 @@ Test(hand_over, stamps_go_on_by_the_clock_of_the_new_owner)
 	cr_assert_eq(view.owner, 1);
 	cr_assert_leq(view.heard_ms, 502);
 	cr_assert_geq(view.heard_ms, 498);
+
+	const uint32_t sent_ms =
+	    rig.dataplane->workers[1]->clock.now_ms[0] -
+	    rig.dataplane->sessions->hot[session_handle_slot(session.handle)].sent_ms;
+
+	cr_assert_lt(sent_ms, 600, "sent %u ms ago by the clock of the new owner", sent_ms);
 }
 
 Test(hand_over, a_full_ring_drops_and_counts)

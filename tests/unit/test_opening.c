@@ -219,6 +219,19 @@ Test(opening, a_lower_epoch_is_stale_while_opening)
 	cr_assert_eq(rig_rejected(&rig, &old), HOLDFAST_STALE_EPOCH);
 }
 
+Test(opening, a_confirmation_before_the_welcome_counts_for_nothing)
+{
+	rig_hello(&rig, &session, false);
+	session.handle = rig_want(&rig, &rig.backend, WIRE_OPEN)->frame.handle; // guessed
+	rig_confirm(&rig, &session);
+	cr_assert_eq(rig_state(&rig, session.handle), SESSION_OPENING);
+	rig_run(&rig, 210);
+	rig_answer_open(&rig, 0, 0, &zero);
+	rig_welcome(&rig, &session);
+	rig_confirm(&rig, &session);
+	cr_assert_eq(rig_state(&rig, session.handle), SESSION_CONNECTED);
+}
+
 Test(opening, frames_of_an_unconfirmed_client_are_dropped_in_silence)
 {
 	rig_hello(&rig, &session, false);
