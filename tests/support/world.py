@@ -80,7 +80,8 @@ class World:
     """The namespaces, and the programs in them."""
 
     def __init__(self, build, workers=1, device="af_packet", timeout_ms=10000, grace_ms=60000,
-                 loss=None):
+                 loss=None, more=""):
+        self.more = more  # lines behind the configuration
         self.build, self.workers, self.device = build, workers, device
         self.timeout_ms, self.grace_ms, self.loss = timeout_ms, grace_ms, loss
         self.prefix = f"hf{os.getpid()}"
@@ -177,7 +178,7 @@ class World:
         with open(self.log("gateway.conf"), "w", encoding="ascii") as file:
             file.write(CONFIG.format(workers=self.workers, folder=self.folder.name,
                                      device=DEVICES[self.device], timeout_ms=self.timeout_ms,
-                                     grace_ms=self.grace_ms))
+                                     grace_ms=self.grace_ms) + self.more)
         with open(self.log("gateway.log"), "a", encoding="utf-8") as log:
             self.gateway = self.start("g", self.program("holdfastd"), "--config",
                                       self.log("gateway.conf"), stderr=log)
