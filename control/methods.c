@@ -165,6 +165,8 @@ static const methods_handler handlers[CONTROL_METHODS_COUNT] = {
     [CONTROL_METHOD_BACKEND_LIST] = methods_backend_list,
     [CONTROL_METHOD_SERVICE_LIST] = methods_service_list,
     [CONTROL_METHOD_STATS_GET] = methods_stats_get,
+    [CONTROL_METHOD_STATS_SUBSCRIBE] = methods_stats_subscribe,
+    [CONTROL_METHOD_EVENTS_SUBSCRIBE] = methods_events_subscribe,
     [CONTROL_METHOD_METRICS_GET] = methods_metrics_get,
     [CONTROL_METHOD_CONFIG_GET] = methods_config_get,
     [CONTROL_METHOD_CONFIG_SET] = methods_config_set,
@@ -192,6 +194,14 @@ static void dispatch(void *context, const struct socket_call *socket_call,
 		rpc_error(packer, request->id, CONTROL_ERROR_UNKNOWN_METHOD, text);
 		return;
 	}
+	if (socket_call->right < methods_list_get(method)->right) {
+		gateway_tally_own(call.methods->gateway)->socket_forbidden++;
+		snprintf(text, sizeof(text), "%s needs the right to %s",
+			 methods_list_get(method)->name,
+			 methods_list_right(methods_list_get(method)->right));
+		rpc_error(packer, request->id, CONTROL_ERROR_FORBIDDEN, text);
+		return;
+	}
 	if (rpc_param_unknown(request, methods_list_get(method)->params, &unknown, &unknown_len)) {
 		snprintf(text, sizeof(text), "%.*s: no such parameter",
 			 unknown_len < 64 ? (int)unknown_len : 64, unknown);
@@ -213,9 +223,23 @@ struct methods *methods_start(struct gateway *gateway, char error[static SOCKET_
 		return NULL;
 	}
 	methods->gateway = gateway;
-	methods->server = socket_server_create(gateway_base(gateway), settings->gateway.control,
-					       settings->control.group, dispatch, methods, error);
+	methods->server =
+	    socket_server_create(gateway_base(gateway),
+				 &(struct socket_wants){.path = settings->gateway.control,
+							.group = settings->control.group,
+							.readers = settings->control.readers,
+							.handler = dispatch,
+							.context = methods,
+							.tally = gateway_tally_own(gateway)},
+				 error);
 	if (methods->server == NULL) {
+		free(methods);
+		return NULL;
+	}
+	methods->pump = methods_pump_start(methods);
+	if (methods->pump == NULL) {
+		snprintf(error, SOCKET_ERROR_BYTES, "control socket: out of memory");
+		socket_server_destroy(methods->server);
 		free(methods);
 		return NULL;
 	}
@@ -226,6 +250,8 @@ void methods_stop(struct methods *methods)
 {
 	if (methods == NULL)
 		return;
+	methods_pump_last(methods->pump);
+	methods_pump_stop(methods->pump);
 	socket_server_destroy(methods->server);
 	free(methods);
 }

@@ -2,8 +2,8 @@
 // The methods of the control socket: one handler for each entry of CONTROL_METHODS.
 //
 // Control thread; a handler runs online for RCU, so it may read sessions. A page of sessions is
-// bounded by CONTROL_LIST_MAX entries and METHODS_SLOTS_MAX slots looked at, so that no request
-// keeps the thread for long.
+// bounded by CONTROL_LIST_MAX entries, METHODS_SLOTS_MAX slots looked at and METHODS_PAGE_US, so
+// that no request keeps the thread for long.
 #pragma once
 
 #include <stdint.h>
@@ -15,16 +15,20 @@
 #include "control/socket.h"
 
 enum {
-	METHODS_SLOTS_MAX = 65536,
+	METHODS_SLOTS_MAX = 16384,
+	METHODS_PAGE_US = 4000, // whatever machine this is
 	// A page ends with the item that passes this; no item is as large as what is left then.
 	METHODS_PAGE_BYTES = CONTROL_FRAME_BYTES_MAX / 2,
 };
 
 #define METHODS_PAGE_LAST UINT32_MAX // there is no next one
 
+struct methods_pump; // what drives subscriptions and the socket's deadlines
+
 struct methods {
 	struct gateway *gateway;
 	struct socket_server *server;
+	struct methods_pump *pump;
 };
 
 // Opens the control socket that the settings name and answers on it from now on.
@@ -54,10 +58,22 @@ void methods_session_evict(const struct methods_call *call);
 void methods_backend_list(const struct methods_call *call);
 void methods_service_list(const struct methods_call *call);
 void methods_stats_get(const struct methods_call *call);
+void methods_stats_subscribe(const struct methods_call *call);
+void methods_events_subscribe(const struct methods_call *call);
 void methods_metrics_get(const struct methods_call *call);
 void methods_config_get(const struct methods_call *call);
 void methods_config_set(const struct methods_call *call);
 void methods_config_reload(const struct methods_call *call);
+
+// Packs METHODS_STATS_KEYS pairs: what stats.get answers, without its map's head.
+enum { METHODS_STATS_KEYS = 6 };
+void methods_stats_pack(struct gateway *gateway, msgpack_packer *packer);
+
+// Returns NULL with errno ENOMEM.
+struct methods_pump *methods_pump_start(struct methods *methods);
+// Tells what has happened until now; the loop has ended.
+void methods_pump_last(struct methods_pump *pump);
+void methods_pump_stop(struct methods_pump *pump);
 
 // Packs a page as the whole answer: count packed items under key, and where the next page begins.
 void methods_page(const struct methods_call *call, const char *key, uint32_t count,

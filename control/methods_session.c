@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "holdfast/control.h"
 #include "holdfast/errors.h"
 #include "protocol/session_state.h"
 
-enum { LIST_DEFAULT = 100, ID_TEXT_BYTES = 2 * WIRE_SESSION_ID_BYTES + 1 };
+enum { LIST_DEFAULT = 100, ID_TEXT_BYTES = RPC_ID_TEXT_BYTES, CLOCK_EVERY = 32 };
 
 // What session.list looks for. An index of DIRECTORY_NONE, an empty text: anything.
 struct filter {
@@ -29,9 +30,7 @@ static void pack_id(msgpack_packer *packer, const uint8_t id[static WIRE_SESSION
 {
 	char text[ID_TEXT_BYTES];
 
-	for (uint32_t i = 0; i < WIRE_SESSION_ID_BYTES; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
-	rpc_pack_key_text(packer, "session", text);
+	rpc_pack_key_text(packer, "session", rpc_id_text(id, text));
 }
 
 static const char *service_name(const struct directory *directory, uint16_t index)
@@ -186,6 +185,22 @@ static bool filter_read(const struct methods_call *call, struct filter *filter)
 	return true;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+// Whether a page ends after so many slots, because of them or of the time that they took. The
+// clock is read now and then only.
+static bool page_over(uint32_t looked, uint64_t begun_us)
+{
+	return looked >= METHODS_SLOTS_MAX ||
+	       (looked % CLOCK_EVERY == CLOCK_EVERY - 1 && now_us() - begun_us >= METHODS_PAGE_US);
+}
+
 void methods_session_list(const struct methods_call *call)
 {
 	struct dataplane *dataplane = gateway_dataplane(call->methods->gateway);
@@ -193,6 +208,7 @@ void methods_session_list(const struct methods_call *call)
 	const uint32_t slots = dataplane_slots(dataplane);
 	struct dataplane_session_view view;
 	struct filter filter;
+	const uint64_t begun_us = now_us();
 	uint32_t count = 0, looked = 0;
 	msgpack_sbuffer found; // an array's length stands before its items
 	msgpack_packer packer;
@@ -204,7 +220,7 @@ void methods_session_list(const struct methods_call *call)
 
 	uint32_t slot = dataplane_slot_next(dataplane, (uint32_t)filter.after);
 
-	while (slot < slots && count < filter.limit && looked < METHODS_SLOTS_MAX &&
+	while (slot < slots && count < filter.limit && !page_over(looked, begun_us) &&
 	       found.size < METHODS_PAGE_BYTES) {
 		if (dataplane_session_view(dataplane, slot, &view) &&
 		    matches(&filter, directory, &view)) {

@@ -211,12 +211,16 @@ static void pack_histograms(msgpack_packer *packer, const struct stats *stats)
 
 void methods_stats_get(const struct methods_call *call)
 {
-	msgpack_packer *packer = call->packer;
+	rpc_answer(call->packer, call->call->id);
+	msgpack_pack_map(call->packer, METHODS_STATS_KEYS);
+	methods_stats_pack(call->methods->gateway, call->packer);
+}
+
+void methods_stats_pack(struct gateway *gateway, msgpack_packer *packer)
+{
 	struct stats stats;
 
-	stats_take(call->methods->gateway, &stats);
-	rpc_answer(packer, call->call->id);
-	msgpack_pack_map(packer, 6);
+	stats_take(gateway, &stats);
 	pack_counters(packer, &stats.counters_sum, &stats.tally);
 	pack_refused(packer, &stats.tally);
 	rpc_pack_text(packer, "gauges");

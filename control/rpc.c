@@ -235,6 +235,19 @@ int rpc_param_text(const struct rpc_request *request, const char *key, const cha
 	return 0;
 }
 
+int rpc_param_array(const struct rpc_request *request, const char *key,
+		    const msgpack_object **array)
+{
+	const msgpack_object *object = param(request, key);
+
+	if (object == NULL || object->type == MSGPACK_OBJECT_NIL)
+		return -ENOENT;
+	if (object->type != MSGPACK_OBJECT_ARRAY)
+		return -EINVAL;
+	*array = object;
+	return 0;
+}
+
 bool rpc_param_unknown(const struct rpc_request *request, const struct methods_list_param *known,
 		       const char **unknown, uint32_t *unknown_len)
 {
@@ -300,4 +313,17 @@ void rpc_pack_key_bool(msgpack_packer *packer, const char *key, bool value)
 		msgpack_pack_true(packer);
 	else
 		msgpack_pack_false(packer);
+}
+
+const char *rpc_id_text(const uint8_t id[static WIRE_SESSION_ID_BYTES],
+			char text[static RPC_ID_TEXT_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (uint32_t i = 0; i < WIRE_SESSION_ID_BYTES; i++) {
+		text[2 * i] = digits[id[i] >> 4];
+		text[2 * i + 1] = digits[id[i] & 0x0f];
+	}
+	text[RPC_ID_TEXT_BYTES - 1] = '\0';
+	return text;
 }

@@ -12,9 +12,11 @@
 
 #include "control/methods_list.h"
 #include "holdfast/control.h"
+#include "holdfast/wire.h"
 
 enum {
 	RPC_VALUES_MAX = 4096, // of one request, so that a small frame cannot ask for much memory
+	RPC_ID_TEXT_BYTES = 2 * WIRE_SESSION_ID_BYTES + 1,
 };
 
 enum rpc_scan {
@@ -49,6 +51,10 @@ int rpc_param_uint(const struct rpc_request *request, const char *key, uint64_t 
 int rpc_param_text(const struct rpc_request *request, const char *key, const char **text,
 		   uint32_t *len);
 
+// *array lives as long as the request.
+int rpc_param_array(const struct rpc_request *request, const char *key,
+		    const msgpack_object **array);
+
 // Whether params has a key that is not among the known ones (ended by a NULL name); *unknown
 // names it, not zero-terminated.
 bool rpc_param_unknown(const struct rpc_request *request, const struct methods_list_param *known,
@@ -65,3 +71,7 @@ void rpc_pack_text(msgpack_packer *packer, const char *text);
 void rpc_pack_key_text(msgpack_packer *packer, const char *key, const char *text);
 void rpc_pack_key_uint(msgpack_packer *packer, const char *key, uint64_t value);
 void rpc_pack_key_bool(msgpack_packer *packer, const char *key, bool value);
+
+// A session id as 32 hex digits. Returns text.
+const char *rpc_id_text(const uint8_t id[static WIRE_SESSION_ID_BYTES],
+			char text[static RPC_ID_TEXT_BYTES]);

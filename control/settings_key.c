@@ -31,7 +31,6 @@ static const struct settings_word store_words[] = {{"memory", SETTINGS_STORE_MEM
 static const char no_store[] = "sessions are kept in memory only in this build";
 static const char no_operations[] = "operations are not in this build";
 static const char no_tokens[] = "tokens are not in this build";
-static const char no_readers[] = "read-only access is not in this build";
 
 enum {
 	SESSIONS_MAX = 100000000,
@@ -153,7 +152,10 @@ static const struct settings_key keys[] = {
 
     {"control", "group", TEXT(control.group), .max = ROOM(control.group), .unit = "characters",
      .help = "a group that may use the control socket, besides its owner"},
-    {"control", "readers", TEXT(control.readers), .missing = no_readers},
+    {"control", "readers", TEXT(control.readers), .max = ROOM(control.readers),
+     .unit = "characters",
+     .help = "users and groups, with commas between, who may look at everything and change "
+	     "nothing"},
 
     {"metrics", "listen", TEXT(metrics.listen), .max = ROOM(metrics.listen), .unit = "characters",
      .help = "where Prometheus may ask for `/metrics`, as in `127.0.0.1:9464`; empty: nowhere"},

@@ -2,13 +2,11 @@
 #include "control/socket.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,13 +15,26 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
-enum { ANSWERS_BYTES_MAX = 2 * CONTROL_FRAME_BYTES_MAX, SOCKET_BACKLOG = 16 };
+#include "control/rights.h"
+#include "control/socket_listen.h"
+
+enum {
+	ANSWERS_BYTES_MAX = 2 * CONTROL_FRAME_BYTES_MAX,
+	SOCKET_BACKLOG = 16,
+};
 
 struct connection {
 	LIST_ENTRY(connection) link;
 	struct socket_server *server;
 	struct bufferevent *stream;
+	struct event *turn; // its next request, after others had their turn
 	uint64_t serial;
+	enum control_right right;
+	bool kept;         // see socket_server_keep()
+	bool half;         // a request has begun
+	uint64_t begun_ms; // when, while half
+	uint64_t heard_ms; // the last whole request
+	uint64_t read_ms;  // when its reader last took something
 };
 
 struct socket_server {
@@ -31,19 +42,36 @@ struct socket_server {
 	struct evconnlistener *listener;
 	socket_handler handler;
 	void *context;
+	struct tally *tally;
+	struct rights_rule rule;
 	struct sockaddr_un address;
+	uint64_t now_ms; // of the last tick
 	uint64_t last_serial;
 	uint32_t connections_count;
+	uint32_t counts[CONTROL_RIGHTS]; // of connections with this right
 	LIST_HEAD(, connection) connections;
-	struct socket_counters counters;
 };
 
 static void connection_close(struct connection *connection)
 {
 	LIST_REMOVE(connection, link);
 	connection->server->connections_count--;
+	connection->server->counts[connection->right]--;
+	event_free(connection->turn);
 	bufferevent_free(connection->stream);
 	free(connection);
+}
+
+static struct connection *find(const struct socket_server *server, uint64_t serial)
+{
+	struct connection *connection;
+
+	LIST_FOREACH(connection, &server->connections, link)
+	{
+		if (connection->serial == serial)
+			return connection;
+	}
+	return NULL;
 }
 
 // Returns false where the connection was closed because its reader is too slow.
@@ -51,8 +79,10 @@ static bool connection_write(struct connection *connection, const char *bytes, s
 {
 	struct evbuffer *out = bufferevent_get_output(connection->stream);
 
+	if (evbuffer_get_length(out) == 0)
+		connection->read_ms = connection->server->now_ms;
 	if (evbuffer_get_length(out) + length > ANSWERS_BYTES_MAX) {
-		connection->server->counters.slow++;
+		connection->server->tally->socket_slow++;
 		connection_close(connection);
 		return false;
 	}
@@ -69,15 +99,17 @@ static bool connection_request(struct connection *connection, const uint8_t *byt
 	msgpack_packer packer;
 
 	if (rpc_request_init(&request, bytes, length) != 0) {
-		server->counters.malformed++;
+		server->tally->socket_malformed++;
 		connection_close(connection);
 		return false;
 	}
 
-	const struct socket_call call = {.connection = connection->serial, .id = request.id};
+	const struct socket_call call = {
+	    .connection = connection->serial, .id = request.id, .right = connection->right};
 	bool open = true;
 
-	server->counters.requests++;
+	server->tally->socket_requests++;
+	connection->heard_ms = server->now_ms;
 	msgpack_sbuffer_init(&buffer);
 	msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
 	server->handler(server->context, &call, &request, &packer);
@@ -88,28 +120,70 @@ static bool connection_request(struct connection *connection, const uint8_t *byt
 	return open;
 }
 
+// Does one request, if there is a whole one and what waits for the reader leaves room; the next
+// one after everybody else had a turn, so that many at once keep nobody waiting.
+static void connection_turn(struct connection *connection)
+{
+	struct evbuffer *in = bufferevent_get_input(connection->stream);
+	const size_t waiting = evbuffer_get_length(bufferevent_get_output(connection->stream));
+	const size_t length = evbuffer_get_length(in);
+	const uint8_t *bytes;
+	size_t whole = 0;
+	enum rpc_scan got;
+
+	if (length == 0 || waiting > CONTROL_FRAME_BYTES_MAX)
+		return;
+	bytes = evbuffer_pullup(in, -1);
+	got = bytes == NULL ? RPC_SCAN_BAD : rpc_scan(bytes, length, &whole);
+	if (got == RPC_SCAN_BAD) {
+		connection->server->tally->socket_malformed++;
+		connection_close(connection);
+		return;
+	}
+	if (got == RPC_SCAN_PARTIAL) {
+		if (!connection->half)
+			connection->begun_ms = connection->server->now_ms;
+		connection->half = true;
+		return;
+	}
+	connection->half = false;
+	if (!connection_request(connection, bytes, whole))
+		return;
+	evbuffer_drain(in, whole);
+	if (evbuffer_get_length(in) > 0)
+		event_add(connection->turn, &(struct timeval){0});
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	connection_turn(context);
+}
+
 static void connection_readable(struct bufferevent *stream, void *context)
 {
 	struct connection *connection = context;
-	struct evbuffer *in = bufferevent_get_input(stream);
-	size_t length;
 
-	while ((length = evbuffer_get_length(in)) > 0) {
-		const uint8_t *bytes = evbuffer_pullup(in, -1);
-		size_t whole = 0;
-		const enum rpc_scan got = rpc_scan(bytes, length, &whole);
+	(void)stream;
+	if (!event_pending(connection->turn, EV_TIMEOUT, NULL))
+		connection_turn(connection);
+}
 
-		if (got == RPC_SCAN_PARTIAL)
-			return;
-		if (got == RPC_SCAN_BAD) {
-			connection->server->counters.malformed++;
-			connection_close(connection);
-			return;
-		}
-		if (!connection_request(connection, bytes, whole))
-			return;
-		evbuffer_drain(in, whole);
-	}
+// Enough has been read for the next request.
+static void connection_writable(struct bufferevent *stream, void *context)
+{
+	connection_readable(stream, context);
+}
+
+static void connection_read_by_peer(struct evbuffer *out, const struct evbuffer_cb_info *info,
+				    void *context)
+{
+	struct connection *connection = context;
+
+	(void)out;
+	if (info->n_deleted > 0)
+		connection->read_ms = connection->server->now_ms;
 }
 
 static void connection_ended(struct bufferevent *stream, short what, void *context)
@@ -119,197 +193,190 @@ static void connection_ended(struct bufferevent *stream, short what, void *conte
 	connection_close(context);
 }
 
+// Those who may not steer can take some of the places only.
+static bool place_free(const struct socket_server *server, enum control_right right)
+{
+	const uint32_t strangers = server->counts[CONTROL_RIGHT_NONE];
+
+	if (right == CONTROL_RIGHT_NONE && strangers >= CONTROL_STRANGERS_MAX)
+		return false;
+	if (right < CONTROL_RIGHT_STEER &&
+	    strangers + server->counts[CONTROL_RIGHT_LOOK] >= CONTROL_READERS_MAX)
+		return false;
+	return server->connections_count < CONTROL_CONNECTIONS_MAX;
+}
+
+static bool connection_open(struct socket_server *server, int fd, enum control_right right)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL)
+		return false;
+	connection->turn = evtimer_new(server->base, on_turn, connection);
+	if (connection->turn != NULL)
+		connection->stream =
+		    bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (connection->stream == NULL) {
+		if (connection->turn != NULL)
+			event_free(connection->turn);
+		free(connection);
+		return false;
+	}
+	connection->server = server;
+	connection->right = right;
+	connection->serial = ++server->last_serial;
+	connection->heard_ms = connection->read_ms = server->now_ms;
+	LIST_INSERT_HEAD(&server->connections, connection, link);
+	server->connections_count++;
+	server->counts[right]++;
+	evbuffer_add_cb(bufferevent_get_output(connection->stream), connection_read_by_peer,
+			connection);
+	bufferevent_setcb(connection->stream, connection_readable, connection_writable,
+			  connection_ended, connection);
+	bufferevent_setwatermark(connection->stream, EV_READ, 0, CONTROL_FRAME_BYTES_MAX + 1);
+	bufferevent_setwatermark(connection->stream, EV_WRITE, CONTROL_FRAME_BYTES_MAX, 0);
+	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+	return true;
+}
+
 static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
 		     int length, void *context)
 {
 	struct socket_server *server = context;
-	struct connection *connection;
+	struct rights_peer peer;
+	enum control_right right;
 
 	(void)listener;
 	(void)address;
 	(void)length;
-	if (server->connections_count >= CONTROL_CONNECTIONS_MAX ||
-	    (connection = calloc(1, sizeof(*connection))) == NULL) {
-		server->counters.refused++;
-		close(fd);
-		return;
-	}
-	connection->stream = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (connection->stream == NULL) {
-		server->counters.refused++;
-		free(connection);
-		close(fd);
-		return;
-	}
-	connection->server = server;
-	connection->serial = ++server->last_serial;
-	LIST_INSERT_HEAD(&server->connections, connection, link);
-	server->connections_count++;
-	bufferevent_setcb(connection->stream, connection_readable, NULL, connection_ended,
-			  connection);
-	bufferevent_setwatermark(connection->stream, EV_READ, 0, CONTROL_FRAME_BYTES_MAX + 1);
-	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+	if (rights_peer_init(&peer, fd) != 0)
+		goto refuse;
+	right = rights_of(&server->rule, &peer);
+	if (!place_free(server, right) || !connection_open(server, fd, right))
+		goto refuse;
+	return;
+refuse:
+	server->tally->socket_refused++;
+	close(fd);
 }
 
-// Removes a socket file that nobody listens on. Returns 0 where the path is free then.
-static int stale_socket_remove(const struct sockaddr_un *address)
+// Returns 0, or -errno with a line in error; then nothing stands.
+static int server_listen(struct socket_server *server, const struct socket_wants *wants,
+			 char error[static SOCKET_ERROR_BYTES])
 {
-	struct stat found;
-
-	if (lstat(address->sun_path, &found) != 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(found.st_mode))
-		return -EEXIST;
-
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int fd = socket_listen(&server->address, wants, &server->rule, error);
 
 	if (fd < 0)
-		return -errno;
-
-	const int rc = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	const int reason = errno;
-
-	close(fd);
-	if (rc == 0)
-		return -EADDRINUSE;
-	if (reason != ECONNREFUSED)
-		return -reason;
-	return unlink(address->sun_path) == 0 ? 0 : -errno;
-}
-
-static int group_set(const char *path, const char *group)
-{
-	if (group == NULL || group[0] == '\0')
+		return fd;
+	server->listener =
+	    evconnlistener_new(server->base, accepted, server,
+			       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, SOCKET_BACKLOG, fd);
+	if (server->listener != NULL)
 		return 0;
-
-	const struct group *entry = getgrnam(group);
-
-	if (entry == NULL)
-		return -ENOENT;
-	return chown(path, (uid_t)-1, entry->gr_gid) == 0 ? 0 : -errno;
-}
-
-// Makes the last directory of a path, which nobody does on a machine that just started. What stands
-// in the way of that is told by bind().
-static void directory_make(const char *path)
-{
-	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL || slash == path)
-		return;
-	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-	(void)mkdir(folder, 0755);
-}
-
-// Binds and listens. Returns the descriptor, or -errno with a line in error.
-static int listen_at(const struct sockaddr_un *address, const char *group,
-		     char error[static SOCKET_ERROR_BYTES])
-{
-	const char *path = address->sun_path;
-	int rc = stale_socket_remove(address);
-
-	if (rc != 0) {
-		snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: %s", path,
-			 rc == -EADDRINUSE ? "another gateway answers there; stop it, or set "
-					     "another path in [gateway] control"
-			 : rc == -EEXIST   ? "a file that is no socket stands there; remove it"
-					   : strerror(-rc));
-		return rc;
-	}
-
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-
-	directory_make(path);
-
-	const mode_t mask = umask(0117);
-
-	rc = bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : -errno;
-	umask(mask);
-	if (rc != 0) {
-		snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: %s%s", path, strerror(-rc),
-			 rc == -ENOENT ? "; make the directories above it first" : "");
-		goto fail;
-	}
-	rc = group_set(path, group);
-	if (rc != 0) {
-		snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: group %s: %s", path, group,
-			 rc == -ENOENT ? "no such group; create it, or change [control] group"
-				       : strerror(-rc));
-		unlink(path);
-		goto fail;
-	}
-	return fd;
-fail:
+	snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: cannot listen",
+		 server->address.sun_path);
+	unlink(server->address.sun_path);
 	close(fd);
-	return rc;
+	return -ENOMEM;
 }
 
-struct socket_server *socket_server_create(struct event_base *base, const char *path,
-					   const char *group, socket_handler handler, void *context,
+struct socket_server *socket_server_create(struct event_base *base,
+					   const struct socket_wants *wants,
 					   char error[static SOCKET_ERROR_BYTES])
 {
 	struct socket_server *server = calloc(1, sizeof(*server));
+	int rc;
 
 	if (server == NULL) {
 		snprintf(error, SOCKET_ERROR_BYTES, "control socket: out of memory");
 		return NULL;
 	}
 	server->base = base;
-	server->handler = handler;
-	server->context = context;
+	server->handler = wants->handler;
+	server->context = wants->context;
+	server->tally = wants->tally;
 	server->address.sun_family = AF_UNIX;
 	LIST_INIT(&server->connections);
-	if (strlen(path) >= sizeof(server->address.sun_path)) {
+	if (strlen(wants->path) >= sizeof(server->address.sun_path)) {
 		snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: path longer than %zu bytes",
-			 path, sizeof(server->address.sun_path) - 1);
-		free(server);
-		errno = ENAMETOOLONG;
-		return NULL;
+			 wants->path, sizeof(server->address.sun_path) - 1);
+		rc = -ENAMETOOLONG;
+		goto fail;
 	}
-	strcpy(server->address.sun_path, path);
+	strcpy(server->address.sun_path, wants->path);
+	rc = server_listen(server, wants, error);
+	if (rc == 0)
+		return server;
+fail:
+	free(server);
+	errno = -rc;
+	return NULL;
+}
 
-	const int fd = listen_at(&server->address, group, error);
+// What the connection is to be closed for, or NULL.
+static uint64_t *overdue(const struct connection *connection)
+{
+	const uint64_t now_ms = connection->server->now_ms;
+	const bool waiting = evbuffer_get_length(bufferevent_get_output(connection->stream)) > 0;
 
-	if (fd < 0) {
-		free(server);
-		errno = -fd;
-		return NULL;
+	if (connection->half && now_ms - connection->begun_ms >= CONTROL_HALF_REQUEST_MS)
+		return &connection->server->tally->socket_half;
+	if (waiting && now_ms - connection->read_ms >= CONTROL_IDLE_MS)
+		return &connection->server->tally->socket_slow;
+	if (!connection->kept && now_ms - connection->heard_ms >= CONTROL_IDLE_MS)
+		return &connection->server->tally->socket_idle;
+	return NULL;
+}
+
+void socket_server_tick(struct socket_server *server, uint64_t now_ms)
+{
+	struct connection *connection = LIST_FIRST(&server->connections);
+
+	// Times that stand from before the first tick begin with it.
+	for (struct connection *early = connection; server->now_ms == 0 && early != NULL;
+	     early = LIST_NEXT(early, link))
+		early->begun_ms = early->heard_ms = early->read_ms = now_ms;
+	server->now_ms = now_ms;
+	while (connection != NULL) {
+		struct connection *next = LIST_NEXT(connection, link);
+		uint64_t *counter = overdue(connection);
+
+		if (counter != NULL) {
+			(*counter)++;
+			connection_close(connection);
+		}
+		connection = next;
 	}
-	server->listener =
-	    evconnlistener_new(base, accepted, server,
-			       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, SOCKET_BACKLOG, fd);
-	if (server->listener == NULL) {
-		snprintf(error, SOCKET_ERROR_BYTES, "control socket %s: cannot listen", path);
-		unlink(path);
-		close(fd);
-		free(server);
-		errno = ENOMEM;
-		return NULL;
-	}
-	return server;
+}
+
+void socket_server_send(struct socket_server *server, uint64_t connection, const char *bytes,
+			size_t length)
+{
+	struct connection *to = find(server, connection);
+
+	if (to != NULL)
+		connection_write(to, bytes, length);
 }
 
 void socket_server_answer(struct socket_server *server, const struct socket_call *call,
 			  const char *bytes, size_t length)
 {
-	struct connection *connection;
-
-	LIST_FOREACH(connection, &server->connections, link)
-	{
-		if (connection->serial == call->connection) {
-			connection_write(connection, bytes, length);
-			return;
-		}
-	}
+	socket_server_send(server, call->connection, bytes, length);
 }
 
-const struct socket_counters *socket_server_counters(const struct socket_server *server)
+size_t socket_server_waiting(const struct socket_server *server, uint64_t connection)
 {
-	return &server->counters;
+	const struct connection *to = find(server, connection);
+
+	return to != NULL ? evbuffer_get_length(bufferevent_get_output(to->stream)) : SIZE_MAX;
+}
+
+void socket_server_keep(struct socket_server *server, uint64_t connection, bool keep)
+{
+	struct connection *to = find(server, connection);
+
+	if (to != NULL)
+		to->kept = keep;
 }
 
 void socket_server_destroy(struct socket_server *server)

@@ -42,6 +42,18 @@
 	X(lanes_expired, "lanes of backends that were never confirmed")                            \
 	X(events, "events told")                                                                   \
 	X(events_overwritten, "events overwritten by newer ones")                                  \
+	X(socket_requests, "requests on the control socket")                                       \
+	X(socket_forbidden, "requests for which the caller had not the right")                     \
+	X(socket_refused, "control connections beyond the limit")                                  \
+	X(socket_malformed, "control connections closed for what they sent")                       \
+	X(socket_slow, "control connections closed because they did not read")                     \
+	X(socket_half, "control connections closed because half a request stood too long")         \
+	X(socket_idle, "control connections closed because nothing came for too long")             \
+	X(subscriptions, "subscriptions to events and stats")                                      \
+	X(subscriptions_refused, "subscriptions beyond the limits")                                \
+	X(subscriptions_gaps, "gaps told to subscribers")                                          \
+	X(subscriptions_missed, "stats left out because a subscriber did not read")                \
+	X(notifications, "events and stats told to subscribers")                                   \
 	X(snapshots, "directories published")                                                      \
 	X(cookie_keys, "changes of the cookie key")                                                \
 	X(scrapes_refused, "connections for metrics beyond those served at a time")

@@ -16,6 +16,10 @@ enum {
 	CONTROL_DEPTH_MAX = 16,
 	CONTROL_LIST_MAX = 1000, // sessions of one answer
 	CONTROL_CONNECTIONS_MAX = 64,
+	CONTROL_READERS_MAX = 32,        // of them, connections that may only look
+	CONTROL_STRANGERS_MAX = 4,       // of them, connections that may do nothing
+	CONTROL_HALF_REQUEST_MS = 10000, // a request must have come whole by then
+	CONTROL_IDLE_MS = 600000,        // without request or subscription a connection is closed
 };
 
 #define CONTROL_SOCKET_DEFAULT "/run/holdfast/control.sock"
@@ -93,6 +97,13 @@ enum { CONTROL_PARAMS_MAX = 8 }; // of one method
 	X(STATS_GET, "stats.get", LOOK, 1,                                                         \
 	  "counters, drops, gauges, summed and by worker",                                         \
 	  CONTROL_NO_PARAMS)                                                                       \
+	X(STATS_SUBSCRIBE, "stats.subscribe", LOOK, 1,                                             \
+	  "the same again and again, as notifications `stats`",                                    \
+	  {"interval_ms", "100 to 3600000; 1000"})                                                 \
+	X(EVENTS_SUBSCRIBE, "events.subscribe", LOOK, 1,                                           \
+	  "what happens, as notifications `event` and `gap`",                                      \
+	  {"kinds", "array of kinds or groups of them; all"},                                      \
+	  {"from", "offset of the first event wanted; the next one"})                              \
 	X(METRICS_GET, "metrics.get", LOOK, 1,                                                     \
 	  "everything counted, as text for Prometheus",                                            \
 	  CONTROL_NO_PARAMS)
