@@ -97,7 +97,7 @@ static void entry_tell(const struct backends *backends, const struct backends_en
 
 // Whether nothing refers to a lost backend any more: not a lane, not a session in the last whole
 // turn. Since it was lost no session can have got it.
-static bool entry_forgettable(const struct backends_entry *entry, uint64_t now_ms)
+bool backends_forgettable(const struct backends_entry *entry, uint64_t now_ms)
 {
 	return !entry->connected && !backends_has_lane(entry) && entry->sessions == 0 &&
 	       entry->counting == 0 && now_ms - entry->since_ms >= BACKENDS_LOST_MS;
@@ -111,7 +111,7 @@ static uint32_t place_of_forgotten(const struct backends *backends, uint64_t now
 	for (uint32_t i = 0; i < backends->count; i++) {
 		const struct backends_entry *entry = &backends->entries[i];
 
-		if (entry_forgettable(entry, now_ms) &&
+		if (backends_forgettable(entry, now_ms) &&
 		    (oldest == DIRECTORY_BACKENDS_MAX ||
 		     entry->since_ms < backends->entries[oldest].since_ms))
 			oldest = i;

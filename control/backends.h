@@ -50,7 +50,8 @@ struct backends_entry {
 	bool used;
 	bool registered; // was connected at least once
 	bool connected;
-	bool draining;
+	bool draining; // takes no new sessions, until another instance comes
+	bool removed;  // is forgotten as soon as no session refers to it
 	uint16_t service;
 	char name[WIRE_NAME_MAX + 1];
 	char agent[WIRE_NAME_MAX + 1];
@@ -112,6 +113,10 @@ uint16_t backends_find(const struct backends *backends, uint16_t service, const 
 // session has any more. Returns its index, or DIRECTORY_NONE: there is no such place.
 uint16_t backends_add(struct backends *backends, uint16_t service, const char *name, uint32_t len,
 		      uint64_t now_ms);
+
+// Whether nothing refers to a lost backend any more: not a lane, not a session in the last whole
+// turn. Since it was lost no session can have got it.
+bool backends_forgettable(const struct backends_entry *entry, uint64_t now_ms);
 
 // Whether it has a lane, live or not.
 bool backends_has_lane(const struct backends_entry *entry);

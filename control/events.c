@@ -77,11 +77,11 @@ void events_add_backend(struct events *events, enum event_kind kind, const char 
 	events_add(events, &event);
 }
 
-void events_add_config(struct events *events, const char *section, const char *key)
+void events_add_config(struct events *events, const char *key)
 {
 	struct event event = {.kind = EVENT_CONFIG_CHANGED};
 
-	snprintf(event.key, sizeof(event.key), "%s.%s", section, key);
+	snprintf(event.key, sizeof(event.key), "%s", key);
 	events_add(events, &event);
 }
 

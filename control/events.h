@@ -95,7 +95,7 @@ void events_add_session(struct events *events, enum event_kind kind,
 // Longer names are cut.
 void events_add_backend(struct events *events, enum event_kind kind, const char *service,
 			const char *name);
-void events_add_config(struct events *events, const char *section, const char *key);
+void events_add_config(struct events *events, const char *key);
 // At most EVENTS_REFUSALS_PER_SECOND; the next one tells how many were left out.
 void events_add_refusal(struct events *events, const struct address *from, uint16_t code,
 			bool backend);

@@ -102,6 +102,7 @@ struct gateway_backend_view {
 	char agent[WIRE_NAME_MAX + 1];
 	bool connected;
 	bool draining;
+	bool removed;
 	uint64_t instance;
 	uint64_t handle;   // of its link
 	uint64_t capacity; // sessions; 0: it named none
@@ -136,6 +137,22 @@ bool gateway_drain(struct gateway *gateway, uint64_t deadline_ms);
 // Lets go of all sessions now and stops, after deadline_ms at the latest. Returns whether this
 // call started it.
 bool gateway_shutdown(struct gateway *gateway, uint64_t deadline_ms);
+
+// Names one backend; not zero-terminated.
+struct gateway_backend_name {
+	const char *service, *name;
+	uint32_t service_len, name_len;
+};
+
+// It gets no new sessions from now on. *started: whether this call did it.
+// Returns 0 or -ENOENT.
+int gateway_backend_drain(struct gateway *gateway, const struct gateway_backend_name *name,
+			  bool *started);
+
+// Forgets a backend that is lost or draining; its sessions wait, or what else its service's policy
+// is. *removed: whether this call did it. Returns 0, -ENOENT or -EBUSY (connected, not draining).
+int gateway_backend_remove(struct gateway *gateway, const struct gateway_backend_name *name,
+			   bool *removed);
 
 // Told once for each eviction that gateway_evict() took: whether it ended the session.
 typedef void (*gateway_evicted)(void *context, uint64_t handle, bool evicted);

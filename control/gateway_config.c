@@ -43,6 +43,12 @@ static const char *shown(const char *value)
 	return value != NULL && value[0] != '\0' ? value : "(none)";
 }
 
+static void tell_changes(struct gateway *gateway, const struct config_report *report)
+{
+	for (uint32_t i = 0; i < report->changed.count; i++)
+		events_add_config(gateway->events, report->changed.items[i].key);
+}
+
 static void log_changes(const struct config_report *report)
 {
 	for (uint32_t i = 0; i < report->changed.count; i++) {
@@ -77,6 +83,7 @@ int gateway_reload(struct gateway *gateway, struct config_report *report,
 		return rc;
 	}
 	apply(gateway);
+	tell_changes(gateway, report);
 	log_changes(report);
 	settings_warn(gateway->settings, &warnings);
 	for (uint32_t i = 0; i < warnings.count; i++)
@@ -98,6 +105,7 @@ int gateway_set(struct gateway *gateway, const char *key, const char *value,
 	if (rc != 0)
 		return rc;
 	apply(gateway);
+	tell_changes(gateway, report);
 	for (uint32_t i = 0; i < report->changed.count; i++) {
 		const struct config_change *change = &report->changed.items[i];
 

@@ -2,7 +2,10 @@
 // What may be seen of the gateway.
 #include "control/gateway_parts.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "control/withdrawal.h"
 
 struct event_base *gateway_base(struct gateway *gateway)
 {
@@ -117,6 +120,7 @@ bool gateway_backend(const struct gateway *gateway, uint32_t index,
 	memcpy(view->agent, entry->agent, sizeof(view->agent));
 	view->connected = entry->connected;
 	view->draining = entry->draining;
+	view->removed = entry->removed;
 	view->instance = entry->instance;
 	view->handle = entry->handle;
 	view->capacity = entry->capacity;
@@ -149,6 +153,42 @@ bool gateway_service(const struct gateway *gateway, uint32_t index,
 		view->sessions += entry->sessions;
 	}
 	return true;
+}
+
+static uint16_t find_backend(const struct gateway *gateway, const struct gateway_backend_name *name)
+{
+	const uint16_t service =
+	    backends_service(gateway->backends, name->service, name->service_len);
+
+	return service == DIRECTORY_NONE
+		   ? DIRECTORY_NONE
+		   : backends_find(gateway->backends, service, name->name, name->name_len);
+}
+
+int gateway_backend_drain(struct gateway *gateway, const struct gateway_backend_name *name,
+			  bool *started)
+{
+	const uint16_t index = find_backend(gateway, name);
+
+	if (index == DIRECTORY_NONE)
+		return -ENOENT;
+	*started = withdrawal_drain(gateway->backends, index);
+	return 0;
+}
+
+int gateway_backend_remove(struct gateway *gateway, const struct gateway_backend_name *name,
+			   bool *removed)
+{
+	const uint16_t index = find_backend(gateway, name);
+	int rc;
+
+	if (index == DIRECTORY_NONE)
+		return -ENOENT;
+	// What its sessions are told must not overtake the directory that says so.
+	courier_hold(gateway->courier);
+	rc = withdrawal_remove(gateway->backends, index, gateway->now_ms);
+	*removed = rc == 0;
+	return rc == -EBUSY ? rc : 0;
 }
 
 int gateway_evict(struct gateway *gateway, uint64_t handle, uint16_t code, gateway_evicted done,

@@ -5,6 +5,7 @@
 
 #include "control/liveness_sweep.h"
 #include "control/log.h"
+#include "control/withdrawal.h"
 
 // ---- Frames --------------------------------------------------------------------------------
 
@@ -84,6 +85,9 @@ static void lane_confirmed(struct backends *backends, uint16_t index, uint16_t n
 
 	end_others(backends, entry, lane);
 	lane->live = true;
+	entry->removed = false;
+	if (reset)
+		entry->draining = false;
 	entry->instance = lane->instance;
 	entry->capacity = lane->capacity;
 	entry->epoch = lane->epoch;
@@ -221,7 +225,8 @@ static void judge_entry(struct backends *backends, uint16_t index, uint64_t now_
 		if (entry->lanes[i].used)
 			judge_lane(backends, index, i, now_ms);
 	}
-	if (!entry->registered && !backends_has_lane(entry)) {
+	withdrawal_forget(backends, index, now_ms);
+	if (entry->used && !entry->registered && !backends_has_lane(entry)) {
 		entry->used = false;
 		backends->changed = true;
 	}

@@ -56,6 +56,8 @@ void methods_session_list(const struct methods_call *call);
 void methods_session_get(const struct methods_call *call);
 void methods_session_evict(const struct methods_call *call);
 void methods_backend_list(const struct methods_call *call);
+void methods_backend_drain(const struct methods_call *call);
+void methods_backend_remove(const struct methods_call *call);
 void methods_service_list(const struct methods_call *call);
 void methods_stats_get(const struct methods_call *call);
 void methods_stats_subscribe(const struct methods_call *call);

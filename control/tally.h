@@ -37,6 +37,7 @@
 	X(backends_reset, "backends that came back as another instance")                           \
 	X(backends_lost, "backends lost: silent, closed or unknown to themselves")                 \
 	X(backends_forgotten, "places of long lost backends given to others")                      \
+	X(backends_removed, "backends removed by an operator")                                     \
 	X(lanes_opened, "lanes of backends confirmed")                                             \
 	X(lanes_lost, "lanes of backends lost")                                                    \
 	X(lanes_expired, "lanes of backends that were never confirmed")                            \

@@ -81,6 +81,14 @@ enum { CONTROL_PARAMS_MAX = 8 }; // of one method
 	  {"service", "of this service"},                                                          \
 	  {"backend", "of this name"},                                                             \
 	  {"after", "`next` of the page before"})                                                  \
+	X(BACKEND_DRAIN, "backend.drain", STEER, 1,                                                \
+	  "give a backend no new sessions, until another process has its name",                    \
+	  {"service", "its service"},                                                              \
+	  {"backend", "its name"})                                                                 \
+	X(BACKEND_REMOVE, "backend.remove", STEER, 1,                                              \
+	  "forget a backend that is lost or draining; its sessions are told",                      \
+	  {"service", "its service"},                                                              \
+	  {"backend", "its name"})                                                                 \
 	X(SERVICE_LIST, "service.list", LOOK, 1,                                                   \
 	  "services and how many backends serve them",                                             \
 	  CONTROL_NO_PARAMS)                                                                       \

@@ -94,7 +94,7 @@ Test(events, names_longer_than_the_place_for_them_are_cut)
 
 	memset(name, 'x', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	events_add_config(events, "session", name);
+	events_add_config(events, name);
 	events_add_backend(events, EVENT_BACKEND_LOST, name, name);
 	cr_expect_eq(strlen(events_get(events, 0)->key), EVENTS_KEY_BYTES - 1);
 	cr_expect_eq(strlen(events_get(events, 1)->backend.name), WIRE_NAME_MAX);

@@ -2,6 +2,7 @@
 // What the control thread tells as events, tick by tick.
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "control/gateway_parts.h"
@@ -171,4 +172,74 @@ Test(gateway_events, tells_what_becomes_of_sessions)
 		cr_expect_eq(last_event()->session.reason, notice.reason);
 		cr_expect_arr_eq(last_event()->session.id, session_id, sizeof(session_id));
 	}
+}
+
+static const struct gateway_backend_name b1 = {
+    .service = "echo", .service_len = 4, .name = "b1", .name_len = 2};
+
+Test(gateway_events, a_backend_that_drains_gets_nothing_new_and_says_so)
+{
+	struct gateway_backend_view view;
+	bool done = false;
+
+	cr_expect_eq(gateway_backend_drain(gateway, &b1, &done), -ENOENT);
+	register_backend();
+	cr_expect_eq(gateway_backend_remove(gateway, &b1, &done), -EBUSY);
+	cr_assert_eq(gateway_backend_drain(gateway, &b1, &done), 0);
+	cr_expect(done);
+	cr_assert_eq(gateway_backend_drain(gateway, &b1, &done), 0);
+	cr_expect_not(done, "it was the call before");
+	tick();
+	cr_expect_eq(last_event()->kind, EVENT_BACKEND_DRAINING);
+	cr_assert(gateway_backend(gateway, 0, &view));
+	cr_expect(view.draining);
+	cr_expect(dataplane_directory(dataplane)->backends[0].draining);
+	cr_expect_eq(backends_choose(gateway->backends, 0, session_id), DIRECTORY_NONE);
+}
+
+Test(gateway_events, a_removed_backend_is_forgotten_when_no_session_can_have_it)
+{
+	struct gateway_backend_view view;
+	struct command command;
+	bool done = false;
+
+	register_backend();
+	gateway_backend_drain(gateway, &b1, &done);
+	cr_assert_eq(gateway_backend_remove(gateway, &b1, &done), 0);
+	cr_expect(done);
+	cr_expect_eq(last_event()->kind, EVENT_BACKEND_LOST);
+	cr_expect_not(fake_command(dataplane, 1, &command), "before the directory that says so");
+	cr_assert_eq(gateway_backend_remove(gateway, &b1, &done), 0);
+	cr_expect_not(done);
+	tick();
+	cr_assert(fake_command(dataplane, 1, &command));
+	cr_expect_eq(command.kind, COMMAND_BACKEND_LOST);
+	cr_assert(gateway_backend(gateway, 0, &view));
+	cr_expect(view.removed);
+	now_ms += BACKENDS_LOST_MS - 3;
+	tick();
+	cr_expect(gateway_backend(gateway, 0, &view));
+	for (int i = 0; i < 3; i++) {
+		now_ms += 1000;
+		tick();
+	}
+	cr_expect_not(gateway_backend(gateway, 0, &view));
+	cr_expect_eq(last_event()->kind, EVENT_BACKEND_FORGOTTEN);
+	cr_expect_eq(gateway_backend_remove(gateway, &b1, &done), -ENOENT);
+}
+
+Test(gateway_events, a_removed_backend_that_returns_is_itself_and_drains_still)
+{
+	struct gateway_backend_view view;
+	bool done = false;
+
+	register_backend();
+	gateway_backend_drain(gateway, &b1, &done);
+	gateway_backend_remove(gateway, &b1, &done);
+	tick();
+	fake_discard(dataplane, 0, COMMAND_SEND);
+	register_backend();
+	cr_expect_eq(last_event()->kind, EVENT_BACKEND_RETURNED);
+	cr_assert(gateway_backend(gateway, 0, &view));
+	cr_expect(view.connected && view.draining && !view.removed);
 }
