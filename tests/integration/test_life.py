@@ -225,7 +225,7 @@ def test_bad_configuration(build):
     sound = ("[gateway]\ncontrol = {folder}/control.sock\n[port p0]\n"
              "device = net_af_packet0,iface=nosuch0\naddresses = 192.0.2.10/24\n"
              "[service echo]\nbackends = *\n")
-    cases = (("[gateway]\nworker = 2\n", ':2: [gateway] has no key "worker"; it has name, workers'),
+    cases = (("[gateway]\nworker = 2\n", ':2: [gateway] has no key "worker"; did you mean workers?'),
              ("[session]\nwindow = 63\n", ":2: window = 63: a whole number from 64 to 4096"),
              (sound, "[port p0] device = net_af_packet0,iface=nosuch0: DPDK could not make"))
     with tempfile.TemporaryDirectory() as folder:
