@@ -125,7 +125,7 @@ def test_text(build):
         moving = re.compile(r"^holdfast_(polls|control_(tick|sweep)|stalled|control_stall|"
                             r"lane_round|heartbeat|received|sent|consumed|made|control_notices|"
                             r"control_cookie|control_snapshots|packet_buffers|ends).*\n", re.M)
-        assert moving.sub("", http(world)) == moving.sub("", ctl(world))
+        wait(lambda: moving.sub("", http(world)) == moving.sub("", ctl(world)), 5, "the same bytes")
 
 
 def test_timings(build):
