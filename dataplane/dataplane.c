@@ -12,6 +12,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_pdump.h>
 #include <sodium.h>
 #include <urcu/urcu-qsbr.h>
 
@@ -335,6 +336,8 @@ struct dataplane *dataplane_start(const struct dataplane_settings *settings, boo
 	}
 	if (settings->telemetry)
 		telemetry_start(dataplane);
+	// For dpdk-dumpcap. Costs nothing until that captures; DPDK tells of a failure itself.
+	rte_pdump_init();
 	return dataplane;
 fail:
 	dataplane_free(dataplane);
@@ -399,6 +402,7 @@ void dataplane_stop(struct dataplane *dataplane)
 	for (uint32_t i = 0; i < dataplane->settings.workers; i++)
 		__atomic_store_n(&dataplane->workers[i]->stop, true, __ATOMIC_RELAXED);
 	urcu_qsbr_thread_offline();
+	rte_pdump_uninit();
 	telemetry_stop();
 	if (dataplane->launched)
 		rte_eal_mp_wait_lcore();

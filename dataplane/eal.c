@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/eal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -19,6 +20,8 @@
 
 // Of our files in EAL's folders, so that gateways on one machine do not meet.
 #define PREFIX_FORMAT "holdfast%d"
+
+#define HUGEPAGE_FOLDER "/dev/hugepages"
 
 enum {
 	SOCKET_PATH_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path),
@@ -139,6 +142,7 @@ static bool telemetry_possible(void)
 	return folder_usable(path);
 }
 
+// With hugepages the gateway's memory has files, where it may make them: dpdk-dumpcap shares them.
 int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, unsigned int *lcores,
 	      bool *huge, char error[static DATAPLANE_ERROR_BYTES])
 {
@@ -162,10 +166,10 @@ int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, un
 	add(arguments, "--log-level=lib.telemetry:error"); // it misses what nobody has any more
 	if (!settings->telemetry || !telemetry_possible())
 		add(arguments, "--no-telemetry");
-	if (*huge) {
+	if (*huge && access(HUGEPAGE_FOLDER, W_OK) != 0) {
 		add(arguments, "--in-memory");
 		add(arguments, "--single-file-segments");
-	} else {
+	} else if (!*huge) {
 		add(arguments, "--no-huge");
 		add(arguments, "--no-shconf");
 		add(arguments, "-m");
@@ -190,22 +194,35 @@ int eal_start(const struct dataplane_settings *settings, uint32_t memory_mib, un
 	return 0;
 }
 
-// What EAL leaves behind in its runtime folder, which is named after this process.
-static void folder_remove(const char *folder)
+// Removes what stands in a folder under names that begin so.
+static void files_remove(const char *path, const char *begin)
 {
-	char path[PATH_MAX + SOCKET_NAME_BYTES];
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
 
-	snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", folder);
-	unlink(path);
-	rmdir(folder); // stays where a user's EAL options brought anything else there
+	if (folder == NULL)
+		return;
+	while ((entry = readdir(folder)) != NULL) {
+		if (strncmp(entry->d_name, begin, strlen(begin)) == 0)
+			unlinkat(dirfd(folder), entry->d_name, 0); // folders stay
+	}
+	closedir(folder);
 }
 
+// EAL leaves its runtime folder behind, and the files of its hugepages, which keep the memory.
+// After a gateway that was killed the next one's EAL removes the latter.
 void eal_stop(void)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], pages[PATH_MAX];
+	const char *name;
 
 	snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
-	if (folder[0] != '\0')
-		folder_remove(folder);
+	name = strrchr(folder, '/');
+	if (name == NULL || name[1] == '\0')
+		return;
+	snprintf(pages, sizeof(pages), "%smap_", name + 1);
+	files_remove(HUGEPAGE_FOLDER, pages);
+	files_remove(folder, "");
+	rmdir(folder);
 }
