@@ -22,6 +22,7 @@
 #include "dataplane/errand.h"
 #include "dataplane/limiter.h"
 #include "dataplane/memory.h"
+#include "dataplane/packet_pool.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/wheel.h"
 #include "dataplane/worker.h"
@@ -61,46 +62,31 @@ static uint32_t memory_mib(const struct dataplane_settings *settings)
 	return (uint32_t)((packet * packets + slots + mailboxes) >> 20) + RESERVE_MIB;
 }
 
-// Preemption-safe: control frees packets while it can be stopped in the middle of it, and no worker
-// may wait for that. Where devices use virtual addresses a packet may lie across two pages: then
-// packets stand at even distances, which net_af_xdp takes for granted.
-static struct rte_mempool *pool_create(const char *name, uint32_t packets, uint32_t cache,
-				       uint16_t bytes)
+// Whether all ports are sockets of the kernel, so that no device reaches packets by itself.
+static bool sockets_only(const struct dataplane_settings *settings)
 {
-	struct rte_pktmbuf_pool_private sizes = {.mbuf_data_room_size = bytes,
-						 .mbuf_priv_size = PACKET_PRIVATE_BYTES};
-	const unsigned int flags =
-	    rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
-	struct rte_mempool *pool = rte_mempool_create_empty(
-	    name, packets, (unsigned int)(sizeof(struct rte_mbuf) + PACKET_PRIVATE_BYTES + bytes),
-	    cache, sizeof(sizes), SOCKET_ID_ANY, flags);
-
-	if (pool == NULL)
-		return NULL;
-	if (rte_mempool_set_ops_byname(pool, "lf_stack", NULL) != 0)
-		goto fail;
-	rte_pktmbuf_pool_init(pool, &sizes);
-	if (rte_mempool_populate_default(pool) < 0)
-		goto fail;
-	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
-	return pool;
-fail:
-	rte_mempool_free(pool);
-	return NULL;
+	for (uint32_t i = 0; i < settings->ports_count; i++) {
+		if (strncmp(settings->ports[i].device, "net_af_", 7) != 0)
+			return false;
+	}
+	return true;
 }
 
 static int pools_create(struct dataplane *dataplane)
 {
 	const uint16_t bytes = (uint16_t)data_bytes(&dataplane->settings);
+	const bool even = sockets_only(&dataplane->settings);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	for (uint32_t i = 0; i < dataplane->settings.workers; i++) {
 		snprintf(name, sizeof(name), "packets%u", i);
-		dataplane->pools[i] = pool_create(name, PACKETS_OF_WORKER, PACKETS_CACHE, bytes);
+		dataplane->pools[i] =
+		    packet_pool_create(name, PACKETS_OF_WORKER, PACKETS_CACHE, bytes, even);
 		if (dataplane->pools[i] == NULL)
 			return -ENOMEM;
 	}
-	dataplane->control_pool = pool_create("packets_control", PACKETS_OF_CONTROL, 0, bytes);
+	dataplane->control_pool =
+	    packet_pool_create("packets_control", PACKETS_OF_CONTROL, 0, bytes, even);
 	return dataplane->control_pool != NULL ? 0 : -ENOMEM;
 }
 
