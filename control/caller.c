@@ -2,6 +2,7 @@
 #include "control/caller.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +13,22 @@
 
 #include "control/rpc.h"
 
+enum { READ_BYTES = 65536 }; // at a time
+
 int caller_open(struct caller *caller, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const struct timeval timeout = {.tv_sec = CALLER_TIMEOUT_MS / 1000};
 
 	*caller = (struct caller){.fd = -1};
+	if (!msgpack_unpacker_init(&caller->unpacker, MSGPACK_UNPACKER_INIT_BUFFER_SIZE)) {
+		snprintf(caller->error, sizeof(caller->error), "out of memory");
+		return -ENOMEM;
+	}
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		snprintf(caller->error, sizeof(caller->error), "%s: path too long for a socket",
 			 path);
+		caller_close(caller);
 		return -ENAMETOOLONG;
 	}
 	strcpy(address.sun_path, path);
@@ -35,8 +43,13 @@ int caller_open(struct caller *caller, const char *path)
 fail:;
 	const int reason = errno;
 
-	snprintf(caller->error, sizeof(caller->error), "no gateway at %s: %s", path,
-		 strerror(reason));
+	if (reason == EACCES || reason == EPERM)
+		snprintf(caller->error, sizeof(caller->error),
+			 "%s: %s; the gateway's owner, and who stands under [control], may use it",
+			 path, strerror(reason));
+	else
+		snprintf(caller->error, sizeof(caller->error), "no gateway at %s: %s", path,
+			 strerror(reason));
 	caller_close(caller);
 	return -reason;
 }
@@ -78,33 +91,50 @@ static int request_send(struct caller *caller, const char *method, const msgpack
 	return rc;
 }
 
-// Reads one whole value into unpacked.
-static int value_receive(int fd, msgpack_unpacked *unpacked)
+// Reads once. Returns 0 or -errno.
+static int bytes_receive(struct caller *caller)
 {
-	msgpack_unpacker unpacker;
-	msgpack_unpack_return got;
-	int rc = 0;
+	msgpack_unpacker *unpacker = &caller->unpacker;
 
-	if (!msgpack_unpacker_init(&unpacker, MSGPACK_UNPACKER_INIT_BUFFER_SIZE))
+	if (!msgpack_unpacker_reserve_buffer(unpacker, READ_BYTES))
 		return -ENOMEM;
-	while ((got = msgpack_unpacker_next(&unpacker, unpacked)) == MSGPACK_UNPACK_CONTINUE) {
-		if (!msgpack_unpacker_reserve_buffer(&unpacker, 65536)) {
-			rc = -ENOMEM;
-			break;
-		}
 
-		const ssize_t read = recv(fd, msgpack_unpacker_buffer(&unpacker),
-					  msgpack_unpacker_buffer_capacity(&unpacker), 0);
+	const ssize_t got = recv(caller->fd, msgpack_unpacker_buffer(unpacker),
+				 msgpack_unpacker_buffer_capacity(unpacker), 0);
 
-		if (read > 0) {
-			msgpack_unpacker_buffer_consumed(&unpacker, (size_t)read);
-		} else if (read == 0 || errno != EINTR) {
-			rc = read == 0 ? -ECONNRESET : errno == EAGAIN ? -ETIMEDOUT : -errno;
-			break;
-		}
+	if (got > 0)
+		msgpack_unpacker_buffer_consumed(unpacker, (size_t)got);
+	else if (got == 0)
+		return -ECONNRESET;
+	else if (errno != EINTR)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	return 0;
+}
+
+// The next whole value of what was read already. Returns 0, -EAGAIN or -EBADMSG.
+static int value_next(struct caller *caller, msgpack_unpacked *unpacked)
+{
+	switch (msgpack_unpacker_next(&caller->unpacker, unpacked)) {
+	case MSGPACK_UNPACK_SUCCESS:
+		return 0;
+	case MSGPACK_UNPACK_CONTINUE:
+		return -EAGAIN;
+	default:
+		return -EBADMSG;
 	}
-	msgpack_unpacker_destroy(&unpacker);
-	return rc == 0 && got != MSGPACK_UNPACK_SUCCESS ? -EBADMSG : rc;
+}
+
+// Reads one whole value into unpacked.
+static int value_receive(struct caller *caller, msgpack_unpacked *unpacked)
+{
+	int rc;
+
+	while ((rc = value_next(caller, unpacked)) == -EAGAIN) {
+		rc = bytes_receive(caller);
+		if (rc != 0)
+			break;
+	}
+	return rc;
 }
 
 // Judges an answer [1, id, error, result].
@@ -137,9 +167,10 @@ int caller_call(struct caller *caller, const char *method, const msgpack_sbuffer
 {
 	int rc = request_send(caller, method, params);
 
+	*result = (struct caller_result){.method = ""};
 	msgpack_unpacked_init(&result->unpacked);
 	if (rc == 0)
-		rc = value_receive(caller->fd, &result->unpacked);
+		rc = value_receive(caller, &result->unpacked);
 	if (rc == 0)
 		rc = answer_read(caller, result);
 	else
@@ -152,6 +183,61 @@ int caller_call(struct caller *caller, const char *method, const msgpack_sbuffer
 	return rc;
 }
 
+// Judges a notification [2, method, [map]].
+static int notification_read(struct caller_result *result)
+{
+	const msgpack_object *message = &result->unpacked.data;
+
+	if (message->type != MSGPACK_OBJECT_ARRAY || message->via.array.size != 3 ||
+	    message->via.array.ptr[1].type != MSGPACK_OBJECT_STR ||
+	    message->via.array.ptr[2].type != MSGPACK_OBJECT_ARRAY ||
+	    message->via.array.ptr[2].via.array.size != 1)
+		return -EBADMSG;
+	result->method = message->via.array.ptr[1].via.str.ptr;
+	result->method_len = message->via.array.ptr[1].via.str.size;
+	result->result = message->via.array.ptr[2].via.array.ptr[0];
+	return 0;
+}
+
+// Waits for something to read. Returns 0, -EINTR, -ETIMEDOUT or another -errno.
+static int readable_wait(const struct caller *caller, const sigset_t *mask, int timeout_ms)
+{
+	const struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+					 .tv_nsec = timeout_ms % 1000 * 1000000L};
+	struct pollfd wanted = {.fd = caller->fd, .events = POLLIN};
+	const int rc = ppoll(&wanted, 1, timeout_ms < 0 ? NULL : &timeout, mask);
+
+	return rc > 0 ? 0 : rc == 0 ? -ETIMEDOUT : -errno;
+}
+
+int caller_next(struct caller *caller, const sigset_t *mask, int timeout_ms,
+		struct caller_result *result)
+{
+	int rc;
+
+	*result = (struct caller_result){.method = ""};
+	msgpack_unpacked_init(&result->unpacked);
+	while ((rc = value_next(caller, &result->unpacked)) == -EAGAIN) {
+		rc = readable_wait(caller, mask, timeout_ms);
+		if (rc == 0)
+			rc = bytes_receive(caller);
+		if (rc != 0)
+			break;
+	}
+	if (rc == 0)
+		rc = notification_read(result);
+	if (rc == 0)
+		return 0;
+	if (rc == -ECONNRESET)
+		snprintf(caller->error, sizeof(caller->error),
+			 "the gateway has closed the connection");
+	else if (rc != -EINTR && rc != -ETIMEDOUT)
+		snprintf(caller->error, sizeof(caller->error), "notification: %s",
+			 rc == -EBADMSG ? "malformed" : strerror(-rc));
+	msgpack_unpacked_destroy(&result->unpacked);
+	return rc;
+}
+
 void caller_result_fini(struct caller_result *result)
 {
 	msgpack_unpacked_destroy(&result->unpacked);
@@ -159,6 +245,7 @@ void caller_result_fini(struct caller_result *result)
 
 void caller_close(struct caller *caller)
 {
+	msgpack_unpacker_destroy(&caller->unpacker);
 	if (caller->fd >= 0)
 		close(caller->fd);
 	caller->fd = -1;
