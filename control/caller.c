@@ -111,10 +111,23 @@ static int bytes_receive(struct caller *caller)
 	return 0;
 }
 
-// The next whole value of what was read already. Returns 0, -EAGAIN or -EBADMSG.
+// The next whole value of what was read already. Returns 0, -EAGAIN or -EBADMSG. Judged before it is
+// decoded: msgpack-c takes memory for as many values as the head of an array claims.
 static int value_next(struct caller *caller, msgpack_unpacked *unpacked)
 {
-	switch (msgpack_unpacker_next(&caller->unpacker, unpacked)) {
+	msgpack_unpacker *unpacker = &caller->unpacker;
+	size_t whole;
+
+	switch (rpc_scan_answer((const uint8_t *)unpacker->buffer + unpacker->off,
+				unpacker->used - unpacker->off, &whole)) {
+	case RPC_SCAN_PARTIAL:
+		return -EAGAIN;
+	case RPC_SCAN_BAD:
+		return -EBADMSG;
+	case RPC_SCAN_WHOLE:
+		break;
+	}
+	switch (msgpack_unpacker_next(unpacker, unpacked)) {
 	case MSGPACK_UNPACK_SUCCESS:
 		return 0;
 	case MSGPACK_UNPACK_CONTINUE:

@@ -88,7 +88,7 @@ static enum rpc_scan head_read(const uint8_t *data, size_t length, struct head *
 	return RPC_SCAN_WHOLE;
 }
 
-enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes)
+static enum rpc_scan scan(const uint8_t *data, size_t length, uint32_t values_max, size_t *bytes)
 {
 	uint64_t left[CONTROL_DEPTH_MAX + 1] = {1}; // values still to come, by depth
 	uint32_t depth = 0;
@@ -102,7 +102,7 @@ enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes)
 			depth--;
 			continue;
 		}
-		if (++values > RPC_VALUES_MAX)
+		if (++values > values_max)
 			return RPC_SCAN_BAD;
 
 		const enum rpc_scan got = head_read(data + at, length - at, &head);
@@ -112,7 +112,7 @@ enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes)
 				   ? RPC_SCAN_BAD
 				   : got;
 		left[depth]--;
-		if (head.payload > CONTROL_FRAME_BYTES_MAX || head.values > RPC_VALUES_MAX ||
+		if (head.payload > CONTROL_FRAME_BYTES_MAX || head.values > values_max ||
 		    at + head.bytes + head.payload > CONTROL_FRAME_BYTES_MAX)
 			return RPC_SCAN_BAD;
 		if (at + head.bytes + head.payload > length)
@@ -126,6 +126,16 @@ enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes)
 	}
 	*bytes = at;
 	return RPC_SCAN_WHOLE;
+}
+
+enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes)
+{
+	return scan(data, length, RPC_VALUES_MAX, bytes);
+}
+
+enum rpc_scan rpc_scan_answer(const uint8_t *data, size_t length, size_t *bytes)
+{
+	return scan(data, length, CONTROL_FRAME_BYTES_MAX, bytes);
 }
 
 static int request_read(struct rpc_request *request, const msgpack_object *object)

@@ -29,6 +29,9 @@ enum rpc_scan {
 // holdfast/control.h. Work is bounded by length.
 enum rpc_scan rpc_scan(const uint8_t *data, size_t length, size_t *bytes);
 
+// The same for what a gateway sends: its values are bounded by their bytes alone.
+enum rpc_scan rpc_scan_answer(const uint8_t *data, size_t length, size_t *bytes);
+
 // One request or notification. Everything in it lives in the zone of `unpacked`.
 struct rpc_request {
 	bool notification; // no answer is wanted

@@ -93,6 +93,21 @@ Test(rpc, bombs_are_refused_by_their_heads)
 	cr_expect_eq(scan(deep, sizeof(deep)), RPC_SCAN_BAD, "one too deep");
 }
 
+Test(rpc, an_answer_has_as_many_values_as_it_has_bytes)
+{
+	static uint8_t answer[3 + RPC_VALUES_MAX + 1] = {0xdc, 0x10, 0x01};
+	size_t whole = 0;
+
+	cr_assert_eq(sizeof(answer) - 3, 0x1001);
+	cr_expect_eq(rpc_scan(answer, sizeof(answer), &whole), RPC_SCAN_BAD);
+	cr_expect_eq(rpc_scan_answer(answer, sizeof(answer), &whole), RPC_SCAN_WHOLE);
+	cr_expect_eq(whole, sizeof(answer));
+	cr_expect_eq(rpc_scan_answer((const uint8_t *)"\xdd\xff\xff\xff\xff", 5, &whole),
+		     RPC_SCAN_BAD, "array of 4 G");
+	cr_expect_eq(rpc_scan_answer((const uint8_t *)"\xdd\x00\x0f\xff\xff", 5, &whole),
+		     RPC_SCAN_PARTIAL, "as many as there can be");
+}
+
 Test(rpc, a_megabyte_of_nested_arrays_ends_early)
 {
 	uint8_t *bomb = malloc(CONTROL_FRAME_BYTES_MAX);
