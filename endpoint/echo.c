@@ -2,16 +2,16 @@
 // holdfast-echo: a backend that sends every message back. Events on standard output, trouble on
 // standard error. Exit 0 stopped by a signal, 1 failed, 2 usage.
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "endpoint/arguments.h"
 #include "holdfast/backend.h"
 
-enum { GATEWAYS_MAX = 16, FLUSH_MS = 1000, WAIT_MS = 200 };
+enum { GATEWAYS_MAX = 16, FLUSH_MS = 1000, WAIT_MS = 200, CAPACITY = 1000000 };
 
 static volatile sig_atomic_t stopping;
 
@@ -66,67 +66,39 @@ static void link_event(void *context, struct holdfast_backend *backend,
 		stopping = 2;
 }
 
-static void help(void)
-{
-	puts("usage: holdfast-echo --gateway ADDRESS[:PORT] [OPTIONS]\n\n"
-	     "A backend that sends every message back.\n\n"
-	     "  --gateway ADDRESS[:PORT]  gateway to register at (up to 16 times)\n"
-	     "  --service NAME            service to serve (default echo)\n"
-	     "  --name NAME               name of this backend (default echo)\n"
-	     "  --bind ADDRESS            own address (default: the system's choice)\n"
-	     "  --capacity N              sessions at a time (default 1000000)\n"
-	     "  --instance N              number of this process (default: random)\n"
-	     "  --help                    this text\n\n"
-	     "exit: 0 stopped by a signal, 1 failed, 2 usage");
-}
-
 // Reads the command line. Returns -1 to go on, or an exit code.
-static int arguments(int argc, char **argv, struct holdfast_backend_options *options,
-		     const char **gateways)
+static int read_arguments(struct argument_list *gateways, struct holdfast_backend_options *options,
+			  int argc, char **argv)
 {
-	static const struct option long_options[] = {
-	    {"gateway", required_argument, NULL, 'g'},  {"service", required_argument, NULL, 's'},
-	    {"name", required_argument, NULL, 'n'},     {"bind", required_argument, NULL, 'b'},
-	    {"capacity", required_argument, NULL, 'c'}, {"instance", required_argument, NULL, 'i'},
-	    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
-	int option;
+	uint64_t capacity = CAPACITY;
+	const struct argument list[] = {
+	    {"gateway", "ADDRESS[:PORT]", "gateway to register at (up to 16 times)", ARGUMENT_LIST,
+	     gateways, 0, 0},
+	    {"service", "NAME", "service to serve (default echo)", ARGUMENT_TEXT, &options->service,
+	     0, 0},
+	    {"name", "NAME", "name of this backend (default echo)", ARGUMENT_TEXT, &options->name,
+	     0, 0},
+	    {"bind", "ADDRESS", "own address (default: the system's choice)", ARGUMENT_TEXT,
+	     &options->bind, 0, 0},
+	    {"capacity", "N", "sessions at a time (default 1000000)", ARGUMENT_NUMBER, &capacity, 1,
+	     UINT32_MAX},
+	    {"instance", "N", "number of this process (default: random)", ARGUMENT_NUMBER,
+	     &options->instance, 1, UINT64_MAX},
+	};
+	const struct arguments arguments = {.program = "holdfast-echo",
+					    .usage = "--gateway ADDRESS[:PORT] [OPTIONS]",
+					    .about = "A backend that sends every message back.",
+					    .end = "exit: 0 stopped by a signal, 1 failed, 2 usage",
+					    .list = list,
+					    .count = sizeof(list) / sizeof(list[0])};
+	const int code = arguments_read(&arguments, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		switch (option) {
-		case 'g':
-			if (options->gateways_count == GATEWAYS_MAX) {
-				fprintf(stderr, "holdfast-echo: more than 16 gateways\n");
-				return 2;
-			}
-			gateways[options->gateways_count++] = optarg;
-			break;
-		case 's':
-			options->service = optarg;
-			break;
-		case 'n':
-			options->name = optarg;
-			break;
-		case 'b':
-			options->bind = optarg;
-			break;
-		case 'c':
-			options->capacity = (uint32_t)strtoul(optarg, NULL, 10);
-			break;
-		case 'i':
-			options->instance = strtoull(optarg, NULL, 0);
-			break;
-		case 'h':
-			help();
-			return 0;
-		default:
-			return 2;
-		}
-	}
-	if (options->gateways_count > 0 && optind == argc)
-		return -1;
-	fprintf(stderr, "holdfast-echo: %s; --help tells more\n",
-		optind < argc ? "too many arguments" : "--gateway is missing");
-	return 2;
+	if (code < 0 && gateways->count == 0)
+		return arguments_wrong(&arguments, "--gateway is missing");
+	options->gateways = gateways->items;
+	options->gateways_count = gateways->count;
+	options->capacity = (uint32_t)capacity;
+	return code;
 }
 
 static void statistics(const struct holdfast_backend *backend)
@@ -144,20 +116,19 @@ int main(int argc, char **argv)
 {
 	const struct sigaction action = {.sa_handler = stop};
 	const char *gateways[GATEWAYS_MAX];
+	struct argument_list list = {gateways, 0, GATEWAYS_MAX};
 	struct holdfast_backend_options options;
 	struct holdfast_backend *backend;
 
 	holdfast_backend_options_init(&options, sizeof(options));
-	options.gateways = gateways;
 	options.service = options.name = "echo";
-	options.capacity = 1000000;
 	options.context = gateways;
 	options.on_message = echo;
 	options.on_datagram = echo_datagram;
 	options.on_session = session_event;
 	options.on_link = link_event;
 
-	const int code = arguments(argc, argv, &options, gateways);
+	const int code = read_arguments(&list, &options, argc, argv);
 
 	if (code >= 0)
 		return code;

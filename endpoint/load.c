@@ -184,13 +184,11 @@ static void run(struct load *load)
 int main(int argc, char **argv)
 {
 	const struct sigaction stop = {.sa_handler = on_stop}, move = {.sa_handler = on_move};
-	static struct load load = {.services = {"echo"},
-				   .sessions = 100,
-				   .duration_us = 10 * 1000000,
-				   .rate = 10,
-				   .bytes = 100,
-				   .grace_ms = -1,
-				   .renew = true};
+	static const char *gateways[LOAD_GATEWAYS_MAX], *binds[LOAD_BINDS_MAX];
+	static struct load load = {.gateways = {gateways, 0, LOAD_GATEWAYS_MAX},
+				   .binds = {binds, 0, LOAD_BINDS_MAX},
+				   .services = {"echo"},
+				   .rate = 10};
 	const int code = load_arguments(&load, argc, argv);
 	struct rlimit files;
 	bool good;

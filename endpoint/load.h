@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "endpoint/arguments.h"
 #include "endpoint/ledger.h"
 #include "holdfast/client.h"
 
@@ -37,10 +38,9 @@ struct totals {
 };
 
 struct load {
-	const char *gateways[LOAD_GATEWAYS_MAX];
-	const char *binds[LOAD_BINDS_MAX];
+	struct argument_list gateways, binds;
 	const char *services[1];
-	uint32_t gateways_count, binds_count, sessions;
+	uint32_t sessions;
 	uint64_t messages;    // of each session, 0: by time
 	uint64_t duration_us; // 0: by messages
 	double rate;          // messages a second and session

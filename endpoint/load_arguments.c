@@ -1,133 +1,85 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The command line of holdfast-load.
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "endpoint/arguments.h"
 #include "endpoint/load.h"
 
-enum { SESSIONS_MAX = 100000 };
+enum {
+	SESSIONS_MAX = 100000,
+	TIMEOUT_MS_MIN = 2000,
+	TIMEOUT_MS_MAX = 300000,
+	GRACE_MS_MAX = 86400000,
+	SECONDS_MAX = 31536000,
+	MOVE_MS_MAX = 3600000,
+	RATE_MAX = 10000000,
+	DEFAULT_SECONDS = 10,
+};
 
-static void help(void)
+struct wanted {
+	uint64_t sessions, messages, bytes, move_every_ms, timeout_ms, grace_ms;
+	double seconds;
+	bool no_renew;
+};
+
+// What was read as it is kept. Returns -1 to go on, or 2.
+static int keep(struct load *load, const struct arguments *arguments, const struct wanted *wanted)
 {
-	puts("usage: holdfast-load --gateway ADDRESS[:PORT] [OPTIONS]\n\n"
-	     "Many sessions with an echoing service; every echo is checked.\n\n"
-	     "  --gateway ADDRESS[:PORT]  gateway (up to 16, tried in turn)\n"
-	     "  --service NAME            default echo\n"
-	     "  --sessions N              default 100\n"
-	     "  --messages N              of each session; or\n"
-	     "  --duration SECONDS        default 10\n"
-	     "  --rate R                  messages a second and session; 0: as fast as it goes\n"
-	     "                            (default 10)\n"
-	     "  --size BYTES              of a message, 24 to 65536 (default 100)\n"
-	     "  --bind ADDRESS            own address (up to 16; moves go round them)\n"
-	     "  --move-every MS           one random session goes to a fresh socket so often\n"
-	     "  --timeout-ms T            wish for the session's time-out\n"
-	     "  --grace-ms G              wish for its grace\n"
-	     "  --no-renew                a lost session is the end of its client\n"
-	     "  --json                    verdict as JSON\n"
-	     "  --quiet                   no progress\n"
-	     "  --help                    this text\n\n"
-	     "SIGUSR1 moves all sessions to fresh sockets; SIGTERM ends the sending.\n"
-	     "exit: 0 nothing lost or doubled, 1 something was, 2 usage");
+	if (load->gateways.count == 0)
+		return arguments_wrong(arguments, "--gateway is missing");
+	if (wanted->messages > 0 && wanted->seconds > 0)
+		return arguments_wrong(arguments,
+				       "--messages and --duration: one of them is wanted");
+	load->sessions = (uint32_t)wanted->sessions;
+	load->messages = wanted->messages;
+	load->duration_us =
+	    wanted->messages > 0
+		? 0
+		: (uint64_t)((wanted->seconds > 0 ? wanted->seconds : DEFAULT_SECONDS) * 1e6);
+	load->bytes = (uint32_t)wanted->bytes;
+	load->move_every_ms = (uint32_t)wanted->move_every_ms;
+	load->timeout_ms = (uint32_t)wanted->timeout_ms;
+	load->grace_ms = wanted->grace_ms > GRACE_MS_MAX ? -1 : (int64_t)wanted->grace_ms;
+	load->renew = !wanted->no_renew;
+	return -1;
 }
 
-static bool list_add(const char **list, uint32_t *count, uint32_t max)
-{
-	if (*count == max)
-		return false;
-	list[(*count)++] = optarg;
-	return true;
-}
-
-// Reads one option. Returns false where it is wrong.
-static bool option_read(struct load *load, int option)
-{
-	switch (option) {
-	case 'g':
-		return list_add(load->gateways, &load->gateways_count, LOAD_GATEWAYS_MAX);
-	case 'b':
-		return list_add(load->binds, &load->binds_count, LOAD_BINDS_MAX);
-	case 's':
-		load->services[0] = optarg;
-		return true;
-	case 'n':
-		load->sessions = (uint32_t)strtoul(optarg, NULL, 10);
-		return load->sessions >= 1 && load->sessions <= SESSIONS_MAX;
-	case 'm':
-		load->messages = strtoull(optarg, NULL, 10);
-		load->duration_us = 0;
-		return load->messages >= 1;
-	case 'd':
-		load->duration_us = (uint64_t)(strtod(optarg, NULL) * 1e6);
-		load->messages = 0;
-		return load->duration_us >= 1;
-	case 'r':
-		load->rate = strtod(optarg, NULL);
-		return load->rate >= 0;
-	case 'z':
-		load->bytes = (uint32_t)strtoul(optarg, NULL, 10);
-		return load->bytes >= LEDGER_HEAD_BYTES && load->bytes <= LOAD_MESSAGE_BYTES_MAX;
-	case 'e':
-		load->move_every_ms = (uint32_t)strtoul(optarg, NULL, 10);
-		return load->move_every_ms >= 1;
-	case 't':
-		load->timeout_ms = (uint32_t)strtoul(optarg, NULL, 10);
-		return true;
-	case 'G':
-		load->grace_ms = strtoll(optarg, NULL, 10);
-		return load->grace_ms >= 0;
-	case 'R':
-		load->renew = false;
-		return true;
-	case 'j':
-		load->json = true;
-		return true;
-	case 'q':
-		load->quiet = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
-// Reads the command line. Returns -1 to go on, or an exit code.
 int load_arguments(struct load *load, int argc, char **argv)
 {
-	static const struct option options[] = {{"gateway", required_argument, NULL, 'g'},
-						{"service", required_argument, NULL, 's'},
-						{"sessions", required_argument, NULL, 'n'},
-						{"messages", required_argument, NULL, 'm'},
-						{"duration", required_argument, NULL, 'd'},
-						{"rate", required_argument, NULL, 'r'},
-						{"size", required_argument, NULL, 'z'},
-						{"bind", required_argument, NULL, 'b'},
-						{"move-every", required_argument, NULL, 'e'},
-						{"timeout-ms", required_argument, NULL, 't'},
-						{"grace-ms", required_argument, NULL, 'G'},
-						{"no-renew", no_argument, NULL, 'R'},
-						{"json", no_argument, NULL, 'j'},
-						{"quiet", no_argument, NULL, 'q'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	int option;
+	struct wanted wanted = {.sessions = 100, .bytes = 100, .grace_ms = UINT64_MAX};
+	const struct argument list[] = {
+	    {"gateway", "ADDRESS[:PORT]", "gateway (up to 16, tried in turn)", ARGUMENT_LIST,
+	     &load->gateways, 0, 0},
+	    {"service", "NAME", "default echo", ARGUMENT_TEXT, &load->services[0], 0, 0},
+	    {"sessions", "N", "default 100", ARGUMENT_NUMBER, &wanted.sessions, 1, SESSIONS_MAX},
+	    {"messages", "N", "of each session; or", ARGUMENT_NUMBER, &wanted.messages, 1,
+	     UINT32_MAX},
+	    {"duration", "SECONDS", "default 10", ARGUMENT_REAL, &wanted.seconds, 1,
+	     SECONDS_MAX * 1000ULL},
+	    {"rate", "R", "messages a second and session; 0: as fast as it goes\n(default 10)",
+	     ARGUMENT_REAL, &load->rate, 0, RATE_MAX * 1000ULL},
+	    {"size", "BYTES", "of a message, 24 to 65536 (default 100)", ARGUMENT_NUMBER,
+	     &wanted.bytes, LEDGER_HEAD_BYTES, LOAD_MESSAGE_BYTES_MAX},
+	    {"bind", "ADDRESS", "own address (up to 16; moves go round them)", ARGUMENT_LIST,
+	     &load->binds, 0, 0},
+	    {"move-every", "MS", "one random session goes to a fresh socket so often",
+	     ARGUMENT_NUMBER, &wanted.move_every_ms, 1, MOVE_MS_MAX},
+	    {"timeout-ms", "T", "wish for the session's time-out", ARGUMENT_NUMBER,
+	     &wanted.timeout_ms, TIMEOUT_MS_MIN, TIMEOUT_MS_MAX},
+	    {"grace-ms", "G", "wish for its grace", ARGUMENT_NUMBER, &wanted.grace_ms, 0,
+	     GRACE_MS_MAX},
+	    {"no-renew", NULL, "a lost session is the end of its client", ARGUMENT_FLAG,
+	     &wanted.no_renew, 0, 0},
+	    {"json", NULL, "verdict as JSON", ARGUMENT_FLAG, &load->json, 0, 0},
+	    {"quiet", NULL, "no progress", ARGUMENT_FLAG, &load->quiet, 0, 0},
+	};
+	const struct arguments arguments = {
+	    .program = "holdfast-load",
+	    .usage = "--gateway ADDRESS[:PORT] [OPTIONS]",
+	    .about = "Many sessions with an echoing service; every echo is checked.",
+	    .end = "SIGUSR1 moves all sessions to fresh sockets; SIGTERM ends the sending.\n"
+		   "exit: 0 nothing lost or doubled, 1 something was, 2 usage",
+	    .list = list,
+	    .count = sizeof(list) / sizeof(list[0])};
+	const int code = arguments_read(&arguments, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'h') {
-			help();
-			return 0;
-		}
-		if (option == '?')
-			return 2;
-		if (!option_read(load, option)) {
-			fprintf(stderr, "holdfast-load: %s is out of bounds; --help tells more\n",
-				optarg);
-			return 2;
-		}
-	}
-	if (load->gateways_count > 0 && optind == argc)
-		return -1;
-	fprintf(stderr, "holdfast-load: %s; --help tells more\n",
-		optind < argc ? "too many arguments" : "--gateway is missing");
-	return 2;
+	return code >= 0 ? code : keep(load, &arguments, &wanted);
 }

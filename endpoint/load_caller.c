@@ -64,16 +64,16 @@ int load_caller_start(struct load *load, uint32_t index)
 	struct holdfast_client_options options;
 
 	holdfast_client_options_init(&options, sizeof(options));
-	options.gateways = load->gateways;
-	options.gateways_count = load->gateways_count;
+	options.gateways = load->gateways.items;
+	options.gateways_count = load->gateways.count;
 	options.services = load->services;
 	options.services_count = 1;
 	options.client = "load";
 	options.timeout_ms = load->timeout_ms;
 	options.grace_ms = load->grace_ms;
 	options.renew = load->renew;
-	if (load->binds_count > 0)
-		options.bind = load->binds[0];
+	if (load->binds.count > 0)
+		options.bind = load->binds.items[0];
 	options.context = caller;
 	options.on_message = message_came;
 	options.on_returned = message_returned;
@@ -122,9 +122,9 @@ void load_caller_move(struct load *load, struct caller *caller)
 
 	if (!caller->started || caller->closed)
 		return;
-	if (load->binds_count > 0) {
-		caller->bind = (caller->bind + 1) % load->binds_count;
-		bind = load->binds[caller->bind];
+	if (load->binds.count > 0) {
+		caller->bind = (caller->bind + 1) % load->binds.count;
+		bind = load->binds.items[caller->bind];
 	}
 	holdfast_client_move(caller->client, bind);
 }

@@ -3,7 +3,6 @@
 // they take, through reconnects, which it tells. Results on standard output, trouble on standard
 // error. Exit 0 every message came back, 1 not, 2 usage.
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "endpoint/arguments.h"
 #include "holdfast/client.h"
 
 enum {
@@ -21,14 +21,16 @@ enum {
 	BYTES_MAX = 65536,
 	FLUSH_MS = 2000,
 	LAST_MS = 10000, // for the last echoes
+	INTERVAL_MS_MAX = 3600000,
+	TIMEOUT_MS_MIN = 2000, // what a client may wish for
+	TIMEOUT_MS_MAX = 300000,
 };
 
 struct ping {
-	const char *gateways[GATEWAYS_MAX];
-	uint32_t gateways_count;
+	struct argument_list gateways;
 	const char *service, *bind;
 	uint64_t count; // 0: until stopped
-	uint32_t interval_ms, bytes, timeout_ms;
+	uint64_t interval_ms, bytes, timeout_ms;
 	bool json;
 	uint64_t sent, received;
 	uint64_t *times_us; // of the first COUNT_MAX echoes
@@ -127,10 +129,11 @@ static void send_all(struct ping *ping, struct holdfast_client *client)
 		const uint64_t head[2] = {ping->sent, now_us()};
 
 		memcpy(ping->message, head, sizeof(head));
-		if (holdfast_client_send(client, 0, ping->message, ping->bytes, ping->sent) == 0)
+		if (holdfast_client_send(client, 0, ping->message, (uint32_t)ping->bytes,
+					 ping->sent) == 0)
 			ping->sent++;
 		holdfast_client_process(client);
-		next_us += (uint64_t)ping->interval_ms * 1000;
+		next_us += ping->interval_ms * 1000;
 		run_until(ping, client, next_us);
 	}
 }
@@ -175,101 +178,47 @@ static void statistics(const struct ping *ping, const struct holdfast_client *cl
 	       (double)ping->times_us[count - 1] / 1000, deviation / 1000);
 }
 
-static void help(void)
-{
-	puts("usage: holdfast-ping --gateway ADDRESS[:PORT] [OPTIONS]\n\n"
-	     "Sends numbered messages to an echoing service and shows their round trips.\n\n"
-	     "  --gateway ADDRESS[:PORT]  gateway (up to 16, tried in turn)\n"
-	     "  --service NAME            default echo\n"
-	     "  --count N                 messages (default: until interrupted)\n"
-	     "  --interval MS             between two (default 1000)\n"
-	     "  --size BYTES              16 to 65536 (default 64)\n"
-	     "  --bind ADDRESS            own address\n"
-	     "  --timeout-ms T            wish for the session's time-out\n"
-	     "  --json                    only the statistics, as JSON\n"
-	     "  --help                    this text\n\n"
-	     "exit: 0 every message came back, 1 not, 2 usage");
-}
-
-static bool number(uint64_t min, uint64_t max, uint64_t *value)
-{
-	char *end;
-
-	*value = strtoull(optarg, &end, 10);
-	return *end == '\0' && end != optarg && *value >= min && *value <= max;
-}
-
-// Reads one option. Returns false where it is wrong.
-static bool option_read(struct ping *ping, int option)
-{
-	uint64_t value = 0;
-	bool good = true;
-
-	if (option == 'g') {
-		good = ping->gateways_count < GATEWAYS_MAX;
-		if (good)
-			ping->gateways[ping->gateways_count++] = optarg;
-	} else if (option == 's') {
-		ping->service = optarg;
-	} else if (option == 'b') {
-		ping->bind = optarg;
-	} else if (option == 'j') {
-		ping->json = true;
-	} else if (option == 'c') {
-		good = number(1, UINT64_MAX / 2, &ping->count);
-	} else if (option == 'i') {
-		good = number(1, 3600000, &value);
-		ping->interval_ms = (uint32_t)value;
-	} else if (option == 'z') {
-		good = number(BYTES_MIN, BYTES_MAX, &value);
-		ping->bytes = (uint32_t)value;
-	} else {
-		good = number(2000, 300000, &value);
-		ping->timeout_ms = (uint32_t)value;
-	}
-	return good;
-}
-
 // Reads the command line. Returns -1 to go on, or an exit code.
-static int arguments(struct ping *ping, int argc, char **argv)
+static int read_arguments(struct ping *ping, int argc, char **argv)
 {
-	static const struct option options[] = {{"gateway", required_argument, NULL, 'g'},
-						{"service", required_argument, NULL, 's'},
-						{"count", required_argument, NULL, 'c'},
-						{"interval", required_argument, NULL, 'i'},
-						{"size", required_argument, NULL, 'z'},
-						{"bind", required_argument, NULL, 'b'},
-						{"timeout-ms", required_argument, NULL, 't'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	int option;
+	const struct argument list[] = {
+	    {"gateway", "ADDRESS[:PORT]", "gateway (up to 16, tried in turn)", ARGUMENT_LIST,
+	     &ping->gateways, 0, 0},
+	    {"service", "NAME", "default echo", ARGUMENT_TEXT, &ping->service, 0, 0},
+	    {"count", "N", "messages (default: until interrupted)", ARGUMENT_NUMBER, &ping->count,
+	     1, UINT64_MAX / 2},
+	    {"interval", "MS", "between two (default 1000)", ARGUMENT_NUMBER, &ping->interval_ms, 1,
+	     INTERVAL_MS_MAX},
+	    {"size", "BYTES", "16 to 65536 (default 64)", ARGUMENT_NUMBER, &ping->bytes, BYTES_MIN,
+	     BYTES_MAX},
+	    {"bind", "ADDRESS", "own address", ARGUMENT_TEXT, &ping->bind, 0, 0},
+	    {"timeout-ms", "T", "wish for the session's time-out", ARGUMENT_NUMBER,
+	     &ping->timeout_ms, TIMEOUT_MS_MIN, TIMEOUT_MS_MAX},
+	    {"json", NULL, "only the statistics, as JSON", ARGUMENT_FLAG, &ping->json, 0, 0},
+	};
+	const struct arguments arguments = {
+	    .program = "holdfast-ping",
+	    .usage = "--gateway ADDRESS[:PORT] [OPTIONS]",
+	    .about = "Sends numbered messages to an echoing service and shows their round trips.",
+	    .end = "exit: 0 every message came back, 1 not, 2 usage",
+	    .list = list,
+	    .count = sizeof(list) / sizeof(list[0])};
+	const int code = arguments_read(&arguments, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'h') {
-			help();
-			return 0;
-		}
-		if (option == '?')
-			return 2;
-		if (!option_read(ping, option)) {
-			fprintf(stderr, "holdfast-ping: %s is out of bounds; --help tells more\n",
-				optarg);
-			return 2;
-		}
-	}
-	if (ping->gateways_count > 0 && optind == argc)
-		return -1;
-	fprintf(stderr, "holdfast-ping: %s; --help tells more\n",
-		optind < argc ? "too many arguments" : "--gateway is missing");
-	return 2;
+	if (code < 0 && ping->gateways.count == 0)
+		return arguments_wrong(&arguments, "--gateway is missing");
+	return code;
 }
 
 int main(int argc, char **argv)
 {
 	const struct sigaction stop = {.sa_handler = on_stop};
-	static struct ping ping = {.service = "echo", .interval_ms = 1000, .bytes = 64};
-	const int code = arguments(&ping, argc, argv);
+	static const char *gateways[GATEWAYS_MAX];
+	static struct ping ping = {.gateways = {gateways, 0, GATEWAYS_MAX},
+				   .service = "echo",
+				   .interval_ms = 1000,
+				   .bytes = 64};
+	const int code = read_arguments(&ping, argc, argv);
 	struct holdfast_client_options options;
 	struct holdfast_client *client;
 	uint64_t until_us;
@@ -277,13 +226,13 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	holdfast_client_options_init(&options, sizeof(options));
-	options.gateways = ping.gateways;
-	options.gateways_count = ping.gateways_count;
+	options.gateways = ping.gateways.items;
+	options.gateways_count = ping.gateways.count;
 	options.services = &ping.service;
 	options.services_count = 1;
 	options.bind = ping.bind;
 	options.client = "ping";
-	options.timeout_ms = ping.timeout_ms;
+	options.timeout_ms = (uint32_t)ping.timeout_ms;
 	options.context = &ping;
 	options.on_message = echoed;
 	options.on_returned = returned;
