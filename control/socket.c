@@ -387,6 +387,7 @@ void socket_server_destroy(struct socket_server *server)
 		struct connection *connection = LIST_FIRST(&server->connections);
 		struct evbuffer *out = bufferevent_get_output(connection->stream);
 
+		evbuffer_unfreeze(out, 1); // a bufferevent lets nobody else take from it
 		evbuffer_write(out, bufferevent_getfd(connection->stream));
 		connection_close(connection);
 	}
