@@ -27,6 +27,7 @@ import msgpack
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import packets  # noqa: E402
+import rpc  # noqa: E402
 import wire  # noqa: E402
 
 # The gateway's address for clients, that for backends, and the one of IPv6.
@@ -306,21 +307,7 @@ class World:
 
     def call(self, method, **params):
         """A method of the control socket; None where nobody answers."""
-        try:
-            with self.connect() as control:
-                control.sendall(msgpack.packb([0, 1, method, [params]]))
-                unpacker = msgpack.Unpacker(raw=False, strict_map_key=False)
-                while True:
-                    data = control.recv(65536)
-                    if not data:
-                        return None
-                    unpacker.feed(data)
-                    for _, _, error, result in unpacker:
-                        if error is not None:
-                            raise RuntimeError(error)
-                        return result
-        except OSError:
-            return None
+        return rpc.call(os.path.join(self.folder.name, "control.sock"), method, params, 10)
 
     def stats(self):
         stats = self.call("stats.get")

@@ -13,8 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import behaviours  # noqa: E402
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMESPACE = f"hv{os.getpid()}"
@@ -196,34 +199,9 @@ def test_nobody_asked(manager):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("skipped: network namespaces and other users need root")
-        return 77
-    wanted = sys.argv[2:]
-    failed = 0
-    subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
-    try:
-        subprocess.run(["ip", "-n", NAMESPACE, "link", "add", "one", "type", "veth", "peer", "name",
-                        "two"], check=True)
-        for name in ("one", "two"):
-            subprocess.run(["ip", "-n", NAMESPACE, "link", "set", name, "up"], check=True)
-        for name, test in list(globals().items()):
-            if not name.startswith("test_") or (wanted and name[5:] not in wanted):
-                continue
-            with tempfile.TemporaryDirectory(prefix="holdfast-service-") as folder:
-                manager = Manager(os.path.abspath(sys.argv[1]), folder)
-                try:
-                    told = test(manager)
-                    print(f"ok    {name[5:].replace('_', ' ')}{': ' + told if told else ''}",
-                          flush=True)
-                except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
-                    failed += 1
-                    print(f"FAIL  {name[5:].replace('_', ' ')}: {error!r}", flush=True)
-                finally:
-                    manager.end()
-    finally:
-        subprocess.run(["ip", "netns", "del", NAMESPACE], check=False)
-    return 1 if failed else 0
+    build = os.path.abspath(sys.argv[1])
+    return behaviours.run_all(globals(), NAMESPACE, lambda folder: Manager(build, folder),
+                              sys.argv[2:])
 
 
 if __name__ == "__main__":

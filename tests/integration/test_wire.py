@@ -7,7 +7,6 @@ is one behaviour. usage: test_wire.py BUILD_FOLDER [WORKERS]
 """
 import os
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -15,9 +14,8 @@ import tempfile
 import threading
 import time
 
-import msgpack
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import rpc  # noqa: E402
 import wire  # noqa: E402
 
 GATEWAY = ("192.0.2.10", 7400)
@@ -110,23 +108,7 @@ class World:
 
     def call(self, method, params):
         """A method of the control socket; None where nobody answers yet."""
-        with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(5)
-            try:
-                control.connect(os.path.join(self.folder.name, "control.sock"))
-            except OSError:
-                return None
-            control.sendall(msgpack.packb([0, 1, method, [params]]))
-            unpacker = msgpack.Unpacker(raw=False, strict_map_key=False)
-            while True:
-                data = control.recv(65536)
-                if not data:
-                    return None
-                unpacker.feed(data)
-                for _, _, error, result in unpacker:
-                    if error is not None:
-                        raise RuntimeError(error)
-                    return result
+        return rpc.call(os.path.join(self.folder.name, "control.sock"), method, params)
 
     def sessions(self):
         return self.call("session.list", {"limit": 1000})["sessions"]

@@ -11,12 +11,11 @@ it started is ended.
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
-import msgpack
+import rpc
 
 GATEWAY = "192.0.2.10"
 CLIENT_A, CLIENT_B, BACKEND = "198.51.100.2", "203.0.113.2", "10.77.0.2"
@@ -214,23 +213,7 @@ class World:
 
     def call(self, method, **params):
         """A method of the control socket; None where nobody answers."""
-        with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(5)
-            try:
-                control.connect(self.log("control.sock"))
-                control.sendall(msgpack.packb([0, 1, method, [params]]))
-                unpacker = msgpack.Unpacker(raw=False, strict_map_key=False)
-                while True:
-                    data = control.recv(65536)
-                    if not data:
-                        return None
-                    unpacker.feed(data)
-                    for _, _, error, result in unpacker:
-                        if error is not None:
-                            raise RuntimeError(error)
-                        return result
-            except OSError:
-                return None
+        return rpc.call(self.log("control.sock"), method, params)
 
     def link(self, interface, state):
         self.ip("r", "link", "set", "dev", "r" + interface, state)
