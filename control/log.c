@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/one_line.h"
+
 static uint64_t now_ms(void)
 {
 	struct timespec now;
@@ -65,6 +67,7 @@ static void log_write(enum log_level level, const char *format, va_list argument
 		if (used > sizeof(line) - 2)
 			used = sizeof(line) - 2;
 	}
+	one_line(line, used); // names that clients chose can stand in it
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0)
 		return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reading the configuration file: sections, and lines split by inih.
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -19,6 +20,18 @@ static void section_reset(struct settings *settings, const char *kind, uint32_t 
 	}
 }
 
+// Names are shown on terminals and in logs.
+static bool name_good(const char *name, size_t len_max)
+{
+	const size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++) {
+		if (iscntrl((unsigned char)name[i]))
+			return false;
+	}
+	return len > 0 && len <= len_max;
+}
+
 // Index of the port or service of this name, made where it is new. -1: refused.
 static int port_named(struct settings_reader *reader, const char *name)
 {
@@ -32,7 +45,7 @@ static int port_named(struct settings_reader *reader, const char *name)
 		settings_refuse(reader, "more than %d ports", DATAPLANE_PORTS_MAX);
 		return -1;
 	}
-	if (name[0] == '\0' || strlen(name) >= sizeof(settings->ports[0].name)) {
+	if (!name_good(name, sizeof(settings->ports[0].name) - 1)) {
 		settings_refuse(reader, "[port %s]: a name of 1 to %zu characters is wanted", name,
 				sizeof(settings->ports[0].name) - 1);
 		return -1;
@@ -55,7 +68,7 @@ static int service_named(struct settings_reader *reader, const char *name)
 		settings_refuse(reader, "more than %d services", DIRECTORY_SERVICES_MAX);
 		return -1;
 	}
-	if (name[0] == '\0' || strlen(name) > WIRE_NAME_MAX) {
+	if (!name_good(name, WIRE_NAME_MAX)) {
 		settings_refuse(reader, "[service %s]: a name of 1 to %d characters is wanted",
 				name, WIRE_NAME_MAX);
 		return -1;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/near.h"
+#include "control/one_line.h"
 #include "control/settings_key.h"
 
 // Appends to a text of `used` bytes. Returns how many it has then.
@@ -106,5 +107,6 @@ int settings_near_place(const char *name, char text[static SETTINGS_NEAR_BYTES])
 			 settings_key_named(section) ? "there is no section of this name"
 						     : "this section has no name");
 	snprintf(text, SETTINGS_NEAR_BYTES, "no key \"%.80s\"; %.140s", name, near);
+	one_line(text, strlen(text));
 	return -ENOENT;
 }

@@ -22,11 +22,11 @@ static bool is_ipv4(const uint8_t *ip)
 	return memcmp(ip, mapped, sizeof(mapped)) == 0;
 }
 
-static void print_ip(FILE *out, const uint8_t *ip)
+static void print_ip(FILE *out, const uint8_t *ip, bool ipv4)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (is_ipv4(ip))
+	if (ipv4)
 		inet_ntop(AF_INET, ip + 12, text, sizeof(text));
 	else
 		inet_ntop(AF_INET6, ip, text, sizeof(text));
@@ -42,7 +42,7 @@ static void print_addresses(const struct settings *settings, uint32_t port, cons
 		if (settings->addresses[i].port != port)
 			continue;
 		fputs(first ? "" : between, out);
-		print_ip(out, settings->addresses[i].ip);
+		print_ip(out, settings->addresses[i].ip, is_ipv4(settings->addresses[i].ip));
 		fprintf(out, "/%u", settings->addresses[i].prefix_bits);
 		first = false;
 	}
@@ -52,7 +52,7 @@ static void print_listen(const struct settings_backend *backend, const char *bet
 {
 	for (uint32_t i = 0; i < backend->listen_count; i++) {
 		fputs(i > 0 ? between : "", out);
-		print_ip(out, backend->listen[i]);
+		print_ip(out, backend->listen[i], is_ipv4(backend->listen[i]));
 	}
 }
 
@@ -60,10 +60,11 @@ static void print_prefixes(const struct settings_backend *backend, const char *b
 {
 	for (uint32_t i = 0; i < backend->from_count; i++) {
 		const struct settings_prefix *prefix = &backend->from[i];
+		// A prefix that holds more than IPv4 is one of IPv6, wherever it begins.
 		const bool ipv4 = is_ipv4(prefix->ip) && prefix->bits >= MAPPED_BITS;
 
 		fputs(i > 0 ? between : "", out);
-		print_ip(out, prefix->ip);
+		print_ip(out, prefix->ip, ipv4);
 		fprintf(out, "/%u", ipv4 ? prefix->bits - MAPPED_BITS : prefix->bits);
 	}
 }

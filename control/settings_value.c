@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/one_line.h"
+
 enum { ITEM_BYTES = 128 }; // of a list: an address with its bits, or a name
 
 int settings_refuse(struct settings_reader *reader, const char *format, ...)
@@ -21,6 +23,8 @@ int settings_refuse(struct settings_reader *reader, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(reader->message, sizeof(reader->message), format, arguments);
 	va_end(arguments);
+	// Parts of the file stand in it, and it is shown on terminals and in logs.
+	one_line(reader->message, strlen(reader->message));
 	return 0;
 }
 
@@ -129,6 +133,10 @@ static int text_set(struct settings_reader *reader, const struct settings_key *k
 	return 1;
 }
 
+// What an IPv4 address begins with as one of IPv6.
+static const uint8_t mapped_prefix[] = {[10] = 0xff, [11] = 0xff};
+enum { MAPPED_BITS = 8 * sizeof(mapped_prefix) };
+
 // "192.0.2.10" or "2001:db8::10" as 16 bytes; *family_bits is 32 or 128.
 static bool ip_parse(const char *text, uint8_t ip[static 16], uint32_t *family_bits)
 {
@@ -139,12 +147,13 @@ static bool ip_parse(const char *text, uint8_t ip[static 16], uint32_t *family_b
 	}
 	if (inet_pton(AF_INET, text, ip + 12) != 1)
 		return false;
-	ip[10] = ip[11] = 0xff;
+	memcpy(ip, mapped_prefix, sizeof(mapped_prefix));
 	*family_bits = 32;
 	return true;
 }
 
-// "ADDRESS/BITS"; *bits counts from the start of the 16 bytes where `mapped`.
+// "ADDRESS/BITS"; *bits counts from the start of the 16 bytes where `mapped`, else from where the
+// address of its family begins.
 static bool prefix_parse(const char *text, uint8_t ip[static 16], uint8_t *bits, bool mapped)
 {
 	char address[INET6_ADDRSTRLEN];
@@ -159,7 +168,14 @@ static bool prefix_parse(const char *text, uint8_t ip[static 16], uint8_t *bits,
 	if (!ip_parse(address, ip, &family_bits) || !number_parse(slash + 1, false, &number) ||
 	    number > family_bits)
 		return false;
-	*bits = (uint8_t)(number + (mapped && family_bits == 32 ? 96 : 0));
+	number += family_bits == 32 ? MAPPED_BITS : 0;
+	// An IPv4 address may be written as one of IPv6.
+	if (!mapped && memcmp(ip, mapped_prefix, sizeof(mapped_prefix)) == 0) {
+		if (number < MAPPED_BITS)
+			return false;
+		number -= MAPPED_BITS;
+	}
+	*bits = (uint8_t)number;
 	return true;
 }
 

@@ -288,3 +288,37 @@ Test(settings, what_is_hardly_meant_is_warned_of)
 	cr_expect_null(strstr(warned(SOUND), "[service"));
 	cr_expect_null(strstr(warned(SOUND), "[session"));
 }
+
+Test(settings, an_ipv4_address_may_be_written_as_one_of_ipv6)
+{
+	static struct settings settings;
+	char error[SETTINGS_ERROR_BYTES];
+
+	cr_assert_eq(load("[port p0]\ndevice = net_null0\naddresses = ::ffff:192.0.2.10/120\n"
+			  "[service echo]\n",
+			  &settings, error),
+		     0, "%s", error);
+	cr_expect_eq(settings.addresses[0].prefix_bits, 24);
+	cr_expect_neq(load("[port p0]\ndevice = net_null0\naddresses = ::ffff:192.0.2.10/95\n"
+			   "[service echo]\n",
+			   &settings, error),
+		      0, "a network that is not IPv4's");
+}
+
+Test(settings, an_error_is_one_line_of_plain_characters)
+{
+	static const char *const files[] = {
+	    "a\x1b[2Jb = 1\n",
+	    "[port \x1b[2J]\ndevice = x\n",
+	    "[service a\x7f]\n",
+	    "[session]\nmax = \r\x01\n",
+	};
+	static struct settings settings;
+	char error[SETTINGS_ERROR_BYTES];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		cr_expect_eq(load(files[i], &settings, error), -EINVAL, "file %zu", i);
+		for (const char *c = error; *c != '\0'; c++)
+			cr_expect(*c >= ' ' && *c < 0x7f, "file %zu: %s", i, error);
+	}
+}

@@ -14,7 +14,7 @@ static const char sound[] =
     "mtu = 1400\nvlan = 7\nchecksum = trust\n"
     "[port p1]\ndevice = net_null1,a=b\naddresses = 198.51.100.1/30\n"
     "[backend]\nlisten = 198.51.100.1, 2001:db8::10\nfrom = 10.77.0.0/16, 2001:db8:1::/48, "
-    "0.0.0.0/0\n"
+    "0.0.0.0/0, ::ffff:0:0/95\n"
     "[session]\nmax = 77\ntimeout_ms = 1000\nheartbeat_ms = 100\ngrace_ms = 0\nwindow = 64\n"
     "[replay]\nmemory = 3M\nper_session = 8K\n"
     "[store]\nrequired = no\n"
@@ -52,7 +52,7 @@ Test(settings_print, gives_a_file_that_gives_the_same_settings)
 	static struct settings first, second;
 
 	load(&first, write_text, sound);
-	cr_assert_eq(first.backend.from_count, 3);
+	cr_assert_eq(first.backend.from_count, 4);
 	load(&second, write_settings, &first);
 	cr_expect_eq(memcmp(&first, &second, sizeof(first)), 0);
 }
