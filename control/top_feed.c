@@ -12,7 +12,7 @@
 
 enum kind { ASKED_STATS, ASKED_INFO, ASKED_SERVICES, ASKED_SESSIONS, ASKED_SESSION, ASKED_EVICT };
 
-enum { SILENT_US = 5000000, SILENT_INTERVALS = 3, US_PER_MS = 1000 };
+enum { SILENT_US = 3000000, SILENT_INTERVALS = 3, US_PER_MS = 1000 };
 
 // An answer, as its handler wants it.
 struct arrival {

@@ -55,8 +55,10 @@ void top_screen_size(int *rows, int *columns)
 	struct winsize size;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0 &&
-	    is_term_resized(size.ws_row, size.ws_col))
+	    is_term_resized(size.ws_row, size.ws_col)) {
 		resizeterm(size.ws_row, size.ws_col);
+		clearok(curscr, TRUE); // what a terminal makes of its lines then is its own
+	}
 	getmaxyx(stdscr, *rows, *columns);
 }
 
