@@ -111,8 +111,8 @@ static int bytes_receive(struct caller *caller)
 	return 0;
 }
 
-// The next whole value of what was read already. Returns 0, -EAGAIN or -EBADMSG. Judged before it is
-// decoded: msgpack-c takes memory for as many values as the head of an array claims.
+// The next whole value of what was read already. Returns 0, -EAGAIN or -EBADMSG. Judged before it
+// is decoded: msgpack-c takes memory for as many values as the head of an array claims.
 static int value_next(struct caller *caller, msgpack_unpacked *unpacked)
 {
 	msgpack_unpacker *unpacker = &caller->unpacker;

@@ -4,18 +4,25 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "control/utf8.h"
+
 static void string_print(FILE *out, const char *bytes, uint32_t length)
 {
 	fputc('"', out);
-	for (uint32_t i = 0; i < length; i++) {
+	for (uint32_t i = 0; i < length;) {
 		const unsigned char byte = (unsigned char)bytes[i];
+		const uint32_t taken = utf8_length((const uint8_t *)bytes + i, length - i);
 
-		if (byte == '"' || byte == '\\')
+		if (taken == 0)
+			fputs("\\ufffd", out);
+		else if (byte == '"' || byte == '\\')
 			fprintf(out, "\\%c", byte);
-		else if (byte < 0x20 || byte == 0x7f)
-			fprintf(out, "\\u%04x", byte);
+		else if (!utf8_printable((const uint8_t *)bytes + i, taken) && taken <= 2)
+			fprintf(out, "\\u%04x",
+				taken == 1 ? byte : (byte & 0x1fU) << 6 | (bytes[i + 1] & 0x3fU));
 		else
-			fputc(byte, out);
+			fwrite(bytes + i, 1, taken, out);
+		i += taken > 0 ? taken : 1;
 	}
 	fputc('"', out);
 }

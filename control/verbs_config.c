@@ -19,13 +19,6 @@ static const char *value_cell(const msgpack_object *map, const char *key,
 	return cell;
 }
 
-static bool claim(const msgpack_object *map, const char *key)
-{
-	const msgpack_object *value = caller_get(map, key);
-
-	return value != NULL && value->type == MSGPACK_OBJECT_BOOLEAN && value->via.boolean;
-}
-
 static void keys_print(const msgpack_object *keys)
 {
 	static const char *const headings[] = {"KEY", "VALUE", "SOURCE", "CHANGE"};
@@ -36,7 +29,8 @@ static void keys_print(const msgpack_object *keys)
 		char cells[3][TABLE_CELL_BYTES], pending[TABLE_CELL_BYTES];
 		char change[TABLE_CELL_BYTES + 32];
 
-		snprintf(change, sizeof(change), "%s", claim(key, "live") ? "live" : "restart");
+		snprintf(change, sizeof(change), "%s",
+			 verbs_claim(key, "live") ? "live" : "restart");
 		if (caller_get(key, "pending") != NULL)
 			snprintf(change, sizeof(change), "pending: %s",
 				 value_cell(key, "pending", pending));
@@ -55,8 +49,6 @@ int verbs_config_get(struct command_line *line)
 	struct caller_result result;
 	struct verbs_params params;
 
-	if (line->argc > 1)
-		return verbs_usage("config get: one key at most, not ", line->argv[1]);
 	verbs_params_init(&params, (uint32_t)line->argc);
 	if (line->argc == 1)
 		rpc_pack_key_text(&params.packer, "key", line->argv[0]);
@@ -84,7 +76,7 @@ static void changes_print(const char *heading, const msgpack_object *changes)
 		char cells[3][TABLE_CELL_BYTES], old[TABLE_CELL_BYTES + 16];
 
 		snprintf(old, sizeof(old), "%s%s", value_cell(change, "old", cells[1]),
-			 claim(change, "was_set") ? " (set)" : "");
+			 verbs_claim(change, "was_set") ? " (set)" : "");
 		table_row(table, (const char *const[]){verbs_text_cell(change, "key", cells[0]),
 						       old, value_cell(change, "new", cells[2])});
 	}
@@ -117,8 +109,6 @@ int verbs_config_set(struct command_line *line)
 {
 	struct verbs_params params;
 
-	if (line->argc != 2)
-		return verbs_usage("config set: a key and a value are wanted", "");
 	verbs_params_init(&params, 2);
 	rpc_pack_key_text(&params.packer, "key", line->argv[0]);
 	rpc_pack_key_text(&params.packer, "value", line->argv[1]);
@@ -130,15 +120,11 @@ int verbs_config_set(struct command_line *line)
 
 int verbs_config_reload(struct command_line *line)
 {
-	if (line->argc > 0)
-		return verbs_usage("config reload: no such argument: ", line->argv[0]);
 	return changed(line, "config.reload", NULL);
 }
 
 int verbs_config_check(struct command_line *line)
 {
-	if (line->argc != 1)
-		return verbs_usage("config check: one file is wanted", "");
 	return check_file(line->argv[0], line->json) == 0 ? EXIT_DONE : EXIT_REFUSED;
 }
 

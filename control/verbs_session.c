@@ -1,95 +1,89 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // holdfastctl session list, show, evict.
-#include "control/verbs.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/json.h"
+#include "control/listing.h"
 #include "control/rpc.h"
 
-enum { PAGE_SESSIONS = 500 };
+enum { PAGE_SESSIONS = 500, COLUMNS = 9 };
 
-static void session_row(struct table *table, const msgpack_object *session)
+static int session_row(struct table *table, const msgpack_object *session)
 {
 	const msgpack_object *channel = verbs_item(caller_get(session, "channels"), 0);
-	char cells[9][TABLE_CELL_BYTES];
-	char heard[24], age[24];
+	char cells[COLUMNS][TABLE_CELL_BYTES];
 
-	table_row(table, (const char *const[]){
-			     verbs_text_cell(session, "session", cells[0]),
-			     verbs_text_cell(session, "state", cells[1]),
-			     verbs_text_cell(session, "client", cells[2]),
-			     verbs_text_cell(channel, "service", cells[3]),
-			     verbs_text_cell(channel, "backend", cells[4]),
-			     verbs_text_cell(session, "path", cells[5]),
-			     verbs_uint_cell(session, "epoch", cells[6]),
-			     table_duration(caller_get_uint(session, "heard_ms"), heard),
-			     table_duration(caller_get_uint(session, "age_ms"), age),
-			 });
+	return table_row(table, (const char *const[COLUMNS]){
+				    verbs_text_cell(session, "session", cells[0]),
+				    verbs_text_cell(session, "state", cells[1]),
+				    verbs_text_cell(channel, "service", cells[2]),
+				    verbs_text_cell(channel, "backend", cells[3]),
+				    verbs_time_cell(session, "heard_ms", cells[4]),
+				    verbs_text_cell(session, "client", cells[5]),
+				    verbs_text_cell(session, "path", cells[6]),
+				    verbs_uint_cell(session, "epoch", cells[7]),
+				    verbs_time_cell(session, "age_ms", cells[8]),
+				});
 }
 
-// One page of session.list. Returns an exit code; *after is the next cursor, 0 at the end.
-static int session_page(struct command_line *line, struct table *table, uint64_t *after,
-			bool *first)
+// The state that is looked for: an option, or the argument. NULL: any.
+static const char *state_of(const struct command_line *line)
 {
-	const char *state = line->argc > 0 ? line->argv[0] : NULL;
-	struct caller_result result;
-	struct verbs_params params;
+	return line->argc > 0 ? line->argv[0] : command_line_option(line, "state");
+}
 
-	verbs_params_init(&params, 2 + (state != NULL));
-	rpc_pack_key_uint(&params.packer, "after", *after);
-	rpc_pack_key_uint(&params.packer, "limit", PAGE_SESSIONS);
-	if (state != NULL)
-		rpc_pack_key_text(&params.packer, "state", state);
+static void sessions_pack(const struct command_line *line, uint64_t after, uint32_t left,
+			  struct verbs_params *params)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+	    {"state", state_of(line)},
+	    {"service", command_line_option(line, "service")},
+	    {"backend", command_line_option(line, "backend")},
+	    {"client", command_line_option(line, "client")},
+	};
+	const char *idle = command_line_option(line, "idle");
+	uint32_t count = 2 + (idle != NULL);
+	uint64_t idle_ms;
 
-	const int rc = verbs_call(line, "session.list", &params.buffer, &result);
-
-	msgpack_sbuffer_destroy(&params.buffer);
-	if (rc != EXIT_DONE)
-		return rc;
-
-	const msgpack_object *sessions = caller_get(&result.result, "sessions");
-	const msgpack_object *session;
-
-	for (uint32_t i = 0; (session = verbs_item(sessions, i)) != NULL; i++) {
-		if (line->json) {
-			fputs(*first ? "" : ",\n", stdout);
-			json_print(stdout, session);
-			*first = false;
-		} else {
-			session_row(table, session);
-		}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		count += texts[i].value != NULL;
+	verbs_params_init(params, count);
+	rpc_pack_key_uint(&params->packer, "after", after);
+	rpc_pack_key_uint(&params->packer, "limit", left < PAGE_SESSIONS ? left : PAGE_SESSIONS);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].value != NULL)
+			rpc_pack_key_text(&params->packer, texts[i].key, texts[i].value);
 	}
-	*after = caller_get_uint(&result.result, "next");
-	caller_result_fini(&result);
-	return EXIT_DONE;
+	if (idle != NULL && command_line_number(idle, 0, UINT32_MAX, &idle_ms))
+		rpc_pack_key_uint(&params->packer, "idle_ms_min", idle_ms);
 }
 
 int verbs_session_list(struct command_line *line)
 {
-	static const char *const headings[] = {"SESSION", "STATE",  "CLIENT", "SERVICE", "BACKEND",
-					       "PATH",    ">EPOCH", ">HEARD", ">AGE"};
-	struct table *table = table_create(headings, 9);
-	uint64_t after = 0;
-	bool first = true;
-	int rc;
+	static const char *const headings[COLUMNS] = {"SESSION",  "*STATE",  "?SERVICE",
+						      "?BACKEND", "?>HEARD", "?CLIENT",
+						      "?PATH",    "?>EPOCH", "?>AGE"};
+	static const struct listing listing = {
+	    .headings = headings,
+	    .columns = COLUMNS,
+	    .method = "session.list",
+	    .key = "sessions",
+	    .pack = sessions_pack,
+	    .row = session_row,
+	};
+	const char *text = command_line_option(line, "limit");
+	uint64_t limit = UINT32_MAX;
 
-	if (line->argc > 1)
-		return verbs_usage("too many arguments: ", line->argv[1]);
-	if (line->json)
-		putchar('[');
-	do {
-		rc = session_page(line, table, &after, &first);
-	} while (rc == EXIT_DONE && after != 0);
-	if (line->json)
-		puts("]");
-	else if (rc == EXIT_DONE)
-		table_print(table, stdout);
-	table_destroy(table);
-	return rc;
+	if (line->argc > 0 && command_line_option(line, "state") != NULL)
+		return command_line_wrong(line, "a state twice: %s, and --state %s", line->argv[0],
+					  command_line_option(line, "state"));
+	if (text != NULL && !command_line_number(text, 1, UINT32_MAX, &limit))
+		return command_line_wrong(line, "--limit: no number: %s", text);
+	return listing_print(line, &listing, (uint32_t)limit);
 }
 
 // Packs "session" (32 hex digits) or "handle" (a number). Returns false where it is neither.
@@ -116,13 +110,12 @@ int verbs_session_show(struct command_line *line)
 	struct verbs_params params;
 	int rc;
 
-	if (line->argc != 1)
-		return verbs_usage("session show takes a session id or a handle", "");
 	verbs_params_init(&params, 1);
 	if (session_name_pack(&params.packer, line->argv[0]))
 		rc = verbs_show(line, "session.get", &params.buffer);
 	else
-		rc = verbs_usage("neither 32 hex digits nor a handle: ", line->argv[0]);
+		rc = command_line_wrong(line, "neither 32 hex digits nor a handle: %s",
+					line->argv[0]);
 	msgpack_sbuffer_destroy(&params.buffer);
 	return rc;
 }
@@ -133,13 +126,11 @@ int verbs_session_evict(struct command_line *line)
 	struct verbs_params params;
 	int rc;
 
-	if (line->argc < 1 || line->argc > 2)
-		return verbs_usage("session evict takes a session id or a handle, and a reason",
-				   "");
 	verbs_params_init(&params, 1 + (line->argc == 2));
 	if (!session_name_pack(&params.packer, line->argv[0])) {
 		msgpack_sbuffer_destroy(&params.buffer);
-		return verbs_usage("neither 32 hex digits nor a handle: ", line->argv[0]);
+		return command_line_wrong(line, "neither 32 hex digits nor a handle: %s",
+					  line->argv[0]);
 	}
 	if (line->argc == 2)
 		rpc_pack_key_text(&params.packer, "reason", line->argv[1]);
@@ -148,14 +139,14 @@ int verbs_session_evict(struct command_line *line)
 	if (rc != EXIT_DONE)
 		return rc;
 
-	const msgpack_object *evicted = caller_get(&result.result, "evicted");
-	const bool done =
-	    evicted != NULL && evicted->type == MSGPACK_OBJECT_BOOLEAN && evicted->via.boolean;
+	const bool done = verbs_claim(&result.result, "evicted");
 
 	if (line->json)
 		verbs_json(&result.result);
-	else
-		puts(done ? "evicted" : "not here, or ending already");
+	else if (done)
+		puts("evicted");
+	if (!done)
+		fprintf(stderr, "holdfastctl: %s: not here, or ending already\n", line->argv[0]);
 	caller_result_fini(&result);
 	return done ? EXIT_DONE : EXIT_REFUSED;
 }

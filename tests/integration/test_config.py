@@ -109,7 +109,7 @@ def test_set(build):
                 f"{world.log('gateway.conf')} and restart")
         refused(world, "config", "set", "session.timout_ms", "5", text="did you mean timeout_ms?")
         refused(world, "config", "set", "session.timeout_ms", "5", text="from 100 to 300000")
-        refused(world, "config", "set", "session.timeout_ms", status=2, text="a key and a value")
+        refused(world, "config", "set", "session.timeout_ms", status=2, text="VALUE is missing")
         refused(world, "config", "get", "no.key", text="NOT_FOUND")
         told = json.loads(world.control("--json", "config", "reload").stdout)
         assert told == {"changed": [{"key": "session.timeout_ms", "old": "7000", "new": "10000",
