@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/near.h"
+#include "control/top.h"
 #include "control/verbs.h"
 #include "holdfast/control.h"
 
@@ -51,6 +52,11 @@ static const struct commands_command commands[] = {
 	{"stats", NULL, "", "counters, drops and gauges that are not zero",
 	 verbs_stats, false, {
 		{"watch", "[SECONDS]", "again and again, with rates a second; every second", 0, 0}}},
+	{"top", NULL, "", "what the gateway does, live: a full screen, or text",
+	 top_run, false, {
+		{"interval", "SECONDS", "from figure to figure, 0.1 to 60; 1", 0, 0},
+		{"plain", NULL, "blocks of text, also on a terminal", 0, 0},
+		{"once", NULL, "one block of text", 0, 0}}},
 	{"metrics", NULL, "", "everything counted, as text for Prometheus",
 	 verbs_metrics, false, {{0}}},
 	{"config", "get", "[KEY]", "settings in force and where each comes from",

@@ -71,34 +71,21 @@ static bool interval_read(const char *text, uint32_t *interval_ms)
 	return true;
 }
 
-static int usage(const char *text, const char *what)
-{
-	fprintf(stderr, "holdfastctl: %s%s; holdfastctl --help lists the commands\n", text, what);
-	return EXIT_USAGE;
-}
-
 // Returns an exit code: EXIT_DONE to go on.
 static int options_read(struct options *options, const struct command_line *line)
 {
-	*options = (struct options){.interval_ms = INTERVAL_DEFAULT_MS};
+	const char *interval = command_line_option(line, "interval");
+
+	*options = (struct options){
+	    .interval_ms = INTERVAL_DEFAULT_MS,
+	    .once = command_line_option(line, "once") != NULL,
+	    .plain = command_line_option(line, "plain") != NULL,
+	};
 	if (line->json)
-		return usage("top is for people; for programs: holdfastctl --json stats", "");
-	for (int i = 0; i < line->argc; i++) {
-		const char *word = line->argv[i];
-
-		if (strcmp(word, "--once") == 0) {
-			options->once = true;
-		} else if (strcmp(word, "--plain") == 0) {
-			options->plain = true;
-		} else if (strcmp(word, "--interval") == 0) {
-			const char *value = i + 1 < line->argc ? line->argv[++i] : "nothing";
-
-			if (!interval_read(value, &options->interval_ms))
-				return usage("--interval takes 0.1 to 60 seconds, not ", value);
-		} else {
-			return usage("top takes --interval SECONDS, --once, --plain, not ", word);
-		}
-	}
+		return command_line_wrong(line, "top is for people; for programs: stats --json");
+	if (interval != NULL && !interval_read(interval, &options->interval_ms))
+		return command_line_wrong(line, "--interval takes 0.1 to 60 seconds, not %s",
+					  interval);
 	if (options->once || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
 		options->plain = true;
 	return EXIT_DONE;

@@ -2,9 +2,9 @@
 // A connection to the control socket that never blocks: requests are queued, answers come when
 // poll() says so. For holdfastctl top.
 //
-// One thread. At most TOP_LINK_WAITING requests wait for their answers; a message is at most
-// TOP_LINK_MESSAGE_BYTES. After any error but -EAGAIN of top_link_ask() the link is closed, and
-// error has one line.
+// One thread. At most TOP_LINK_WAITING requests wait for their answers; a message has at most
+// CONTROL_FRAME_BYTES_MAX bytes. After any error but -EAGAIN of top_link_ask() the link is closed,
+// and error has one line.
 #pragma once
 
 #include <stdbool.h>
@@ -15,10 +15,7 @@
 
 #include "control/caller.h"
 
-enum {
-	TOP_LINK_WAITING = 16,
-	TOP_LINK_MESSAGE_BYTES = 8 * 1024 * 1024,
-};
+enum { TOP_LINK_WAITING = 16 };
 
 struct top_link {
 	int fd; // -1: closed
