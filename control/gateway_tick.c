@@ -132,6 +132,9 @@ static void take_notice(struct gateway *gateway, const struct notice *notice)
 	case NOTICE_DETACHED:
 		tell_session(gateway, notice, EVENT_SESSION_DETACHED);
 		break;
+	case NOTICE_PRELOADED:
+		gateway->tally.ignored++;
+		break;
 	}
 }
 

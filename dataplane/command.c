@@ -11,6 +11,7 @@
 #include "dataplane/forward.h"
 #include "dataplane/hello.h"
 #include "dataplane/notice.h"
+#include "dataplane/preload.h"
 #include "dataplane/reply.h"
 #include "dataplane/worker.h"
 #include "holdfast/errors.h"
@@ -176,6 +177,9 @@ static void command_run(struct worker *worker, const struct command *command)
 		break;
 	case COMMAND_LANE_HEARTBEAT:
 		lane_heartbeat(worker, command);
+		break;
+	case COMMAND_PRELOAD:
+		preload_run(worker, command);
 		break;
 	case COMMAND_HEARTBEAT:
 	case COMMAND_DETACH:

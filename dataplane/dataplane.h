@@ -118,6 +118,17 @@ enum command_kind {
 	COMMAND_ANNOUNCE_DRAIN,
 	// To all workers: let go of every session, in slices.
 	COMMAND_LET_GO_ALL,
+	// For load tests: add the session of `birth` without a handshake, CONNECTED at epoch 1, its
+	// client at `path`, its channel bound to backends[0]. Answered by one NOTICE_PRELOADED that
+	// carries token.
+	COMMAND_PRELOAD,
+};
+
+// What a session that is preloaded begins with.
+struct command_birth {
+	uint8_t id[WIRE_SESSION_ID_BYTES];
+	uint64_t first;   // number of the first frame, both ways; below 2^63
+	uint16_t service; // index in the directory
 };
 
 struct command {
@@ -131,7 +142,10 @@ struct command {
 	uint32_t token;
 	struct path path;
 	struct rte_mbuf *packet;
-	uint64_t handles[DATAPLANE_HANDLES_MAX];
+	union {
+		uint64_t handles[DATAPLANE_HANDLES_MAX];
+		struct command_birth birth; // PRELOAD
+	};
 };
 
 // Puts a command into a worker's mailbox.
@@ -164,6 +178,8 @@ enum notice_kind {
 	// and token are the command's.
 	NOTICE_REFUSED,
 	NOTICE_GONE, // slot is free; reason SESSION_LET_GO, SESSION_ENDED, ...
+	// COMMAND_PRELOAD was done: handle, token. Handle 0: no slot is left, or its id is known.
+	NOTICE_PRELOADED,
 };
 
 struct notice {

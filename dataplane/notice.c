@@ -119,6 +119,18 @@ void notice_refused(struct worker *worker, uint64_t handle, const struct command
 		counters_add(&worker->counters, COUNTER_notices_lost, 1);
 }
 
+void notice_preloaded(struct worker *worker, uint64_t handle, const struct command *command)
+{
+	const struct notice notice = {.kind = NOTICE_PRELOADED,
+				      .worker = (uint8_t)worker->index,
+				      .backend = DIRECTORY_NONE,
+				      .handle = handle,
+				      .token = command->token};
+
+	if (!put(worker, &notice))
+		counters_add(&worker->counters, COUNTER_notices_lost, 1);
+}
+
 bool notice_room(const struct worker *worker)
 {
 	return rte_ring_free_count(worker->notices) >= ROOM;

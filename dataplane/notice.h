@@ -30,6 +30,9 @@ void notice_end(struct worker *worker, uint32_t slot, enum notice_kind kind, uin
 // REFUSED: nothing of the command was done for this handle.
 void notice_refused(struct worker *worker, uint64_t handle, const struct command *command);
 
+// PRELOADED: handle (or 0) of the session that the command asked for.
+void notice_preloaded(struct worker *worker, uint64_t handle, const struct command *command);
+
 // Whether the mailbox has room for the answers to one command.
 bool notice_room(const struct worker *worker);
 
