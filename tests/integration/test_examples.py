@@ -24,6 +24,11 @@ def test_first_client(build, folder):
                              stdout=subprocess.PIPE, text=True)
         out, _ = client.communicate(timeout=30)
         assert (client.returncode, out) == (0, "hello\n"), (client.returncode, out)
+        client = world.start("c", os.path.join(folder, "loop-client"), GATEWAY,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        said = "".join(f"line {i}\n" for i in range(1000))
+        out, _ = client.communicate(said, timeout=30)
+        assert (client.returncode, out) == (0, said), (client.returncode, out[-100:])
         world.quiet()
 
 

@@ -25,11 +25,20 @@ def header_example(text):
                    for line in re.findall(r"^//(?:\t.*)?\n", text, re.MULTILINE)).strip("\n") + "\n"
 
 
+def displays(text):
+    """The displays of a man page, with what stands for a backslash as one."""
+    return [body.replace("\\e", "\\") for body in
+            re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", text, re.MULTILINE | re.DOTALL)]
+
+
 def programs(tree):
     """Name -> source of each C program that the documentation shows."""
     found = {}
-    for path in ("README.md", "docs/first-steps.md"):
-        for body in blocks(read(tree, path), "c"):
+    shown = {path: blocks(read(tree, path), "c") for path in ("README.md", "docs/first-steps.md")}
+    page = "docs/man/libholdfast.3"
+    shown[page] = [body for body in displays(read(tree, page)) if "#include" in body]
+    for path, bodies in shown.items():
+        for body in bodies:
             name = re.match(r"// ([a-z-]+)\.c\b", body)
             assert name, f"{path}: a program does not begin with its name: {body[:40]!r}"
             assert found.setdefault(name[1], body) == body, f"two different {name[1]}.c"
