@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/admission.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "control/log.h"
@@ -197,6 +198,39 @@ bool admission_hello(struct admission *admission, const struct notice *notice,
 		return create(admission, notice, &asked);
 	refuse(admission, notice, &asked, code);
 	return false;
+}
+
+// Link-layer address at which a backend is reached: a load generator's clients are behind the same
+// one until they are heard.
+static void mac_behind(const struct admission *admission, uint16_t backend, uint8_t mac[static 6])
+{
+	const struct backends_entry *entry = &admission->backends->entries[backend];
+
+	for (uint32_t i = 0; i < DIRECTORY_LANES_MAX; i++) {
+		if (entry->lanes[i].used && entry->lanes[i].live) {
+			memcpy(mac, entry->lanes[i].path.mac, 6);
+			return;
+		}
+	}
+}
+
+int admission_preload(struct admission *admission, uint32_t worker, struct command *command)
+{
+	if (admission->draining || admission->sessions >= admission->settings->session.max)
+		return -EPERM;
+	// Before a backend is chosen, which counts.
+	if (!courier_empty(admission->answerer.courier, worker))
+		return -EAGAIN;
+	command->backends[0] =
+	    backends_choose(admission->backends, command->birth.service, command->birth.id);
+	if (command->backends[0] == DIRECTORY_NONE)
+		return -EPERM;
+	mac_behind(admission, command->backends[0], command->path.mac);
+	if (courier_offer(admission->answerer.courier, worker, command) != 0)
+		return -EAGAIN;
+	admission->answerer.tally->admitted++;
+	admission->sessions++;
+	return 0;
 }
 
 bool admission_claim_record(const struct notice *notice)

@@ -45,6 +45,12 @@ uint16_t admission_judge(const struct admission_facts *facts);
 bool admission_hello(struct admission *admission, const struct notice *notice,
 		     const struct frame *frame, enum frame_fault fault, uint64_t now_ms);
 
+// Decides COMMAND_PRELOAD of one session, whose id and service stand in command->birth: it gets
+// what a HELLO gets, a place and a backend, and counts as admitted.
+// Returns 0, -EAGAIN (too much waits for this worker: again later) or -EPERM (draining, full, or no
+// backend).
+int admission_preload(struct admission *admission, uint32_t worker, struct command *command);
+
 // A session was confirmed at an epoch: the place where its record is claimed. Records live
 // nowhere but in the gateway's memory here, so the claim is good at once.
 bool admission_claim_record(const struct notice *notice);

@@ -91,7 +91,8 @@ static bool make_parts(struct gateway *gateway)
 	    .ends = gateway->ends,
 	    .rates = gateway->rates,
 	};
-	return gateway->sweep != NULL;
+	gateway->preload = preload_create(&gateway->admission);
+	return gateway->sweep != NULL && gateway->preload != NULL;
 }
 
 static void on_tick(evutil_socket_t socket, short what, void *context)
@@ -155,6 +156,7 @@ void gateway_destroy(struct gateway *gateway)
 {
 	if (gateway == NULL)
 		return;
+	preload_destroy(gateway->preload);
 	endings_destroy(gateway->endings);
 	liveness_sweep_destroy(gateway->sweep);
 	backends_destroy(gateway->backends);

@@ -16,6 +16,7 @@
 struct event_base;
 struct events;
 struct gateway;
+struct preload;
 
 enum {
 	GATEWAY_TICK_MS = 1,
@@ -162,6 +163,8 @@ typedef void (*gateway_evicted)(void *context, uint64_t handle, bool evicted);
 // Returns 0, -ENOENT (no such session, or it is ending already), -EAGAIN (too many wait).
 int gateway_evict(struct gateway *gateway, uint64_t handle, uint16_t code, gateway_evicted done,
 		  void *context);
+
+struct preload *gateway_preload(struct gateway *gateway);
 
 // Forgets who waits: done is not called any more for this context.
 void gateway_evict_forget(struct gateway *gateway, const void *context);

@@ -13,6 +13,7 @@
 #include "control/gateway.h"
 #include "control/lanes.h"
 #include "control/liveness_sweep.h"
+#include "control/preload.h"
 #include "control/publisher.h"
 #include "control/registration.h"
 
@@ -48,6 +49,7 @@ struct gateway {
 	struct liveness_sweep *sweep;
 	struct publisher publisher;
 	struct admission admission;
+	struct preload *preload;
 	uint32_t frames_count;
 	struct notice frames[GATEWAY_FRAMES_MAX];
 };

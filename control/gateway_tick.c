@@ -133,7 +133,7 @@ static void take_notice(struct gateway *gateway, const struct notice *notice)
 		tell_session(gateway, notice, EVENT_SESSION_DETACHED);
 		break;
 	case NOTICE_PRELOADED:
-		gateway->tally.ignored++;
+		preload_notice(gateway->preload, notice);
 		break;
 	}
 }
@@ -239,6 +239,7 @@ void gateway_tick(struct gateway *gateway, uint64_t now_ms)
 		courier_release(gateway->courier);
 	else
 		log_limited(&limit, LOG_LEVEL_ERROR, "no memory for a new directory");
+	preload_tick(gateway->preload);
 	liveness_sweep_tick(gateway->sweep, now_ms);
 	ends_expire(gateway->ends, now_ms, ENDS_EXPIRE_MAX);
 	gateway->tally.sources_replaced = rates_replaced(gateway->rates);

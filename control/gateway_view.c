@@ -67,6 +67,11 @@ struct tally *gateway_tally_own(struct gateway *gateway)
 	return &gateway->tally;
 }
 
+struct preload *gateway_preload(struct gateway *gateway)
+{
+	return gateway->preload;
+}
+
 struct events *gateway_events(struct gateway *gateway)
 {
 	return gateway->events;

@@ -170,6 +170,7 @@ static const methods_handler handlers[CONTROL_METHODS_COUNT] = {
     [CONTROL_METHOD_STATS_SUBSCRIBE] = methods_stats_subscribe,
     [CONTROL_METHOD_EVENTS_SUBSCRIBE] = methods_events_subscribe,
     [CONTROL_METHOD_METRICS_GET] = methods_metrics_get,
+    [CONTROL_METHOD_BENCH_PRELOAD] = methods_bench_preload,
     [CONTROL_METHOD_CONFIG_GET] = methods_config_get,
     [CONTROL_METHOD_CONFIG_SET] = methods_config_set,
     [CONTROL_METHOD_CONFIG_RELOAD] = methods_config_reload,

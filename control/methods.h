@@ -29,6 +29,7 @@ struct methods {
 	struct gateway *gateway;
 	struct socket_server *server;
 	struct methods_pump *pump;
+	struct socket_call preloading; // the one call of bench.preload that waits for its answer
 };
 
 // Opens the control socket that the settings name and answers on it from now on.
@@ -63,6 +64,7 @@ void methods_stats_get(const struct methods_call *call);
 void methods_stats_subscribe(const struct methods_call *call);
 void methods_events_subscribe(const struct methods_call *call);
 void methods_metrics_get(const struct methods_call *call);
+void methods_bench_preload(const struct methods_call *call);
 void methods_config_get(const struct methods_call *call);
 void methods_config_set(const struct methods_call *call);
 void methods_config_reload(const struct methods_call *call);

@@ -104,8 +104,8 @@ static bool connection_request(struct connection *connection, const uint8_t *byt
 		return false;
 	}
 
-	const struct socket_call call = {
-	    .connection = connection->serial, .id = request.id, .right = connection->right};
+	const struct socket_call call = {connection->serial, request.id, request.notification,
+					 connection->right};
 	bool open = true;
 
 	server->tally->socket_requests++;
@@ -361,7 +361,8 @@ void socket_server_send(struct socket_server *server, uint64_t connection, const
 void socket_server_answer(struct socket_server *server, const struct socket_call *call,
 			  const char *bytes, size_t length)
 {
-	socket_server_send(server, call->connection, bytes, length);
+	if (!call->notification)
+		socket_server_send(server, call->connection, bytes, length);
 }
 
 size_t socket_server_waiting(const struct socket_server *server, uint64_t connection)

@@ -27,6 +27,7 @@ struct socket_server;
 struct socket_call {
 	uint64_t connection; // serial number, never used again
 	uint32_t id;
+	bool notification;        // wants no answer
 	enum control_right right; // that its caller has
 };
 
@@ -57,7 +58,8 @@ struct socket_server *socket_server_create(struct event_base *base,
 // time is a parameter: monotonic milliseconds.
 void socket_server_tick(struct socket_server *server, uint64_t now_ms);
 
-// Sends a whole answer packed by the caller; nothing where the connection is gone.
+// Sends a whole answer packed by the caller; nothing where the connection is gone, or where none is
+// wanted.
 void socket_server_answer(struct socket_server *server, const struct socket_call *call,
 			  const char *bytes, size_t length);
 

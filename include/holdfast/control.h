@@ -114,7 +114,15 @@ enum { CONTROL_PARAMS_MAX = 8 }; // of one method
 	  {"from", "offset of the first event wanted; the next one"})                              \
 	X(METRICS_GET, "metrics.get", LOOK, 1,                                                     \
 	  "everything counted, as text for Prometheus",                                            \
-	  CONTROL_NO_PARAMS)
+	  CONTROL_NO_PARAMS)                                                                       \
+	X(BENCH_PRELOAD, "bench.preload", STEER, 1,                                                \
+	  "create sessions for a load test; only with holdfastd --bench",                          \
+	  {"count", "how many, 1 to 65536"},                                                       \
+	  {"service", "that their channel is bound to"},                                           \
+	  {"seed", "first half of their ids, the other is 0, 1, ...; 0"},                          \
+	  {"first", "number of the first frame each way, 0 to 2^62; 0"},                           \
+	  {"client", "address of the first one's client; 198.18.0.1:10000"},                       \
+	  {"worker", "that owns them; each in turn"})
 
 #define CONTROL_METHOD_ENUM(name, ...) CONTROL_METHOD_##name,
 enum control_method { CONTROL_METHODS(CONTROL_METHOD_ENUM) CONTROL_METHODS_COUNT };
