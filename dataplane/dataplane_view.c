@@ -221,12 +221,14 @@ bool dataplane_session_view(const struct dataplane *dataplane, uint32_t slot,
 	const struct session *session = &dataplane->sessions->hot[slot];
 
 	for (int tries = 0; tries < VIEW_TRIES; tries++) {
-		// Acquire pairs with the release store in session_change_end().
-		const uint16_t version = __atomic_load_n(&session->version, __ATOMIC_ACQUIRE);
 		const uint32_t tag = __atomic_load_n(&session->tag, __ATOMIC_ACQUIRE);
 
-		if (tag == 0)
+		if (tag == 0) // nothing else of a free slot is read
 			return false;
+
+		// Acquire pairs with the release store in session_change_end().
+		const uint16_t version = __atomic_load_n(&session->version, __ATOMIC_ACQUIRE);
+
 		memset(view, 0, sizeof(*view));
 		view_copy(dataplane, slot, view);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);

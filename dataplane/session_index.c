@@ -10,9 +10,13 @@
 #include <sodium.h>
 
 #include "dataplane/memory.h"
+#include "dataplane/poison.h"
 #include "dataplane/worker.h"
 
-enum { RECLAIM_MAX = 64 };
+enum {
+	RECLAIM_MAX = 64,
+	SIDE_BODY_BYTES = sizeof(struct session_side) - offsetof(struct session_side, channels),
+};
 
 static uint32_t power_of_two(uint32_t number)
 {
@@ -122,10 +126,27 @@ void session_table_destroy(struct session_table *table)
 		cds_lfht_for_each(table->index, &iter, node) cds_lfht_del(table->index, node);
 		cds_lfht_destroy(table->index, NULL);
 	}
+	if (table->hot != NULL)
+		poison_clear(table->hot, (size_t)table->capacity * sizeof(*table->hot));
+	if (table->cold != NULL)
+		poison_clear(table->cold, (size_t)table->capacity * sizeof(*table->cold));
+	if (table->sides != NULL)
+		poison_clear(table->sides, (size_t)table->sides_max * sizeof(*table->sides));
 	memory_give_back(table->hot, (size_t)table->capacity * sizeof(*table->hot));
 	memory_give_back(table->cold, (size_t)table->capacity * sizeof(*table->cold));
 	memory_give_back(table->sides, (size_t)table->sides_max * sizeof(*table->sides));
 	free(table);
+}
+
+// Of a free slot only the tag is read by others, and what the list and the next tag are made of by
+// the worker whose range it is in.
+static void slot_poison(struct session_table *table, uint32_t slot, bool set)
+{
+	const uint8_t *hot = (const uint8_t *)&table->hot[slot];
+	void (*const change)(const void *, size_t) = set ? poison_set : poison_clear;
+
+	change(hot + sizeof(table->hot->tag), sizeof(*table->hot) - sizeof(table->hot->tag));
+	change(&table->cold[slot], offsetof(struct session_cold, side));
 }
 
 static uint32_t slot_take(struct session_table *table, struct session_range *range)
@@ -134,6 +155,7 @@ static uint32_t slot_take(struct session_table *table, struct session_range *ran
 
 	if (slot != SESSION_NONE) {
 		range->free = table->cold[slot].next;
+		slot_poison(table, slot, false);
 		return slot;
 	}
 	slot = range->fresh;
@@ -148,6 +170,7 @@ static void slot_give_back(struct session_table *table, struct session_range *ra
 {
 	table->cold[slot].next = range->free;
 	range->free = slot;
+	slot_poison(table, slot, true);
 }
 
 // A tag for a slot: random, not 0, not the one before.
@@ -212,6 +235,7 @@ static bool side_fill(struct session_table *table, struct session_range *range, 
 	struct session_side *side = &table->sides[index];
 
 	range->sides_free = side->next;
+	poison_clear(side->channels, SIDE_BODY_BYTES);
 	table->cold[slot].side = index;
 	for (uint32_t k = 1; k < birth->channels; k++) {
 		direction_clear(&side->channels[k - 1].up);
@@ -230,13 +254,61 @@ static void side_give_back(struct session_table *table, struct session_range *ra
 		return;
 	table->sides[index].next = range->sides_free;
 	range->sides_free = index;
+	poison_set(table->sides[index].channels, SIDE_BODY_BYTES);
 	table->cold[slot].side = SESSION_NONE;
+}
+
+static struct cds_lfht_node *node_find(const struct session_table *table, const uint8_t *id)
+{
+	struct cds_lfht_iter iter;
+
+	cds_lfht_lookup(table->index, id_hash(table, id), id_match, id, &iter);
+	return cds_lfht_iter_get_node(&iter);
+}
+
+// Runs in the call_rcu helper when no reader can hold the slot any more.
+static void grace_over(struct rcu_head *head)
+{
+	struct session_cold *cold = caa_container_of(head, struct session_cold, retired);
+	struct session_table *table = cold->table;
+	const uint32_t slot = (uint32_t)(cold - table->cold);
+
+	for (uint32_t i = 0; i < table->workers; i++) {
+		const struct session_range *range = &table->ranges[i];
+
+		// As large as the range: it cannot be full.
+		if (slot >= range->first && slot < range->end)
+			rte_ring_enqueue(range->retired, (void *)(uintptr_t)(slot + 1));
+	}
+}
+
+// Nobody finds the slot from now on; who found it already may use it until the grace period is
+// over.
+static void slot_retire(struct session_table *table, uint32_t slot)
+{
+	struct session_cold *cold = &table->cold[slot];
+
+	cold->end_token = table->hot[slot].tag;
+	// Pairs with the acquire load in session_table_lookup().
+	__atomic_store_n(&table->hot[slot].tag, 0, __ATOMIC_RELEASE);
+	// What follows lies where the label and the time of creation were: who has read that sees
+	// the tag gone. Pairs with the acquire fence in dataplane_session_view().
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	cold->table = table;
+	urcu_qsbr_call_rcu(&cold->retired, grace_over);
 }
 
 int session_table_add(struct worker *worker, const struct session_birth *birth, uint32_t *slot)
 {
 	struct session_table *table = worker->sessions;
 	struct session_range *range = &table->ranges[worker->index];
+	struct cds_lfht_node *found = node_find(table, birth->id);
+
+	if (found != NULL) {
+		*slot = slot_of(table, found);
+		return -EEXIST;
+	}
+
 	const uint32_t taken = slot_take(table, range);
 
 	if (taken == SESSION_NONE)
@@ -257,15 +329,12 @@ int session_table_add(struct worker *worker, const struct session_birth *birth, 
 	// session_table_lookup().
 	__atomic_store_n(&table->hot[taken].tag, tag, __ATOMIC_RELEASE);
 
-	struct cds_lfht_node *found = cds_lfht_add_unique(table->index, id_hash(table, birth->id),
-							  id_match, birth->id, &cold->node);
-
+	found = cds_lfht_add_unique(table->index, id_hash(table, birth->id), id_match, birth->id,
+				    &cold->node);
 	if (found != &cold->node) {
-		// Nobody has seen this slot's handle: it was in no index and on no wire.
-		__atomic_store_n(&table->hot[taken].tag, 0, __ATOMIC_RELEASE);
-		cold->end_token = tag;
-		side_give_back(table, range, taken);
-		slot_give_back(table, range, taken);
+		// Another worker was faster. Control, which reads every slot, may have seen this
+		// one.
+		slot_retire(table, taken);
 		*slot = slot_of(table, found);
 		return -EEXIST;
 	}
@@ -277,11 +346,7 @@ int session_table_add(struct worker *worker, const struct session_birth *birth, 
 uint64_t session_table_find(const struct session_table *table,
 			    const uint8_t id[static WIRE_SESSION_ID_BYTES])
 {
-	struct cds_lfht_iter iter;
-
-	cds_lfht_lookup(table->index, id_hash(table, id), id_match, id, &iter);
-
-	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
+	struct cds_lfht_node *node = node_find(table, id);
 
 	if (node == NULL)
 		return 0;
@@ -292,34 +357,12 @@ uint64_t session_table_find(const struct session_table *table,
 	return tag != 0 ? session_handle(slot, tag) : 0;
 }
 
-// Runs in the call_rcu helper when no reader can hold the slot any more.
-static void grace_over(struct rcu_head *head)
-{
-	struct session_cold *cold = caa_container_of(head, struct session_cold, retired);
-	struct session_table *table = cold->table;
-	const uint32_t slot = (uint32_t)(cold - table->cold);
-
-	for (uint32_t i = 0; i < table->workers; i++) {
-		const struct session_range *range = &table->ranges[i];
-
-		// As large as the range: it cannot be full.
-		if (slot >= range->first && slot < range->end)
-			rte_ring_enqueue(range->retired, (void *)(uintptr_t)(slot + 1));
-	}
-}
-
 void session_table_remove(struct worker *worker, uint32_t slot)
 {
 	struct session_table *table = worker->sessions;
-	struct session *session = &table->hot[slot];
-	struct session_cold *cold = &table->cold[slot];
 
-	cds_lfht_del(table->index, &cold->node);
-	cold->end_token = session->tag;
-	// Pairs with the acquire load in session_table_lookup().
-	__atomic_store_n(&session->tag, 0, __ATOMIC_RELEASE);
-	cold->table = table;
-	urcu_qsbr_call_rcu(&cold->retired, grace_over);
+	cds_lfht_del(table->index, &table->cold[slot].node);
+	slot_retire(table, slot);
 }
 
 void session_table_reclaim(struct worker *worker)

@@ -143,6 +143,17 @@ Test(session_table, an_id_that_is_there_is_told_whichever_worker_adds_it)
 	cr_expect_eq(workers[0].sessions_by_state[SESSION_OPENING], 1);
 }
 
+Test(session_table, an_id_that_is_there_costs_no_slot)
+{
+	uint32_t found;
+
+	added(0, 1);
+	cr_expect_eq(add(2, 1, 8, &found), -EEXIST);
+	// Control reads every slot: one that was made and taken back would have to wait.
+	cr_expect_eq(table->ranges[2].fresh, table->ranges[2].first);
+	cr_expect_eq(table->ranges[2].free, SESSION_NONE);
+}
+
 Test(session_table, a_new_session_is_empty_and_its_adders)
 {
 	uint32_t slot;
