@@ -493,6 +493,12 @@ static void nothing_missing(const struct rig *rig)
 	RIG_CHECK(rte_mempool_in_use_count(rig->packets) == 0, "packets missing");
 }
 
+void rig_check_empty(const struct rig *rig)
+{
+	conserved(rig);
+	nothing_missing(rig);
+}
+
 // Whether a worker still goes over its shard.
 static bool walking(const struct rig *rig)
 {
@@ -518,8 +524,7 @@ void rig_stop(struct rig *rig)
 		rig->notices_count = 0;
 	}
 	rig_grace(rig);
-	conserved(rig);
-	nothing_missing(rig);
+	rig_check_empty(rig);
 	urcu_qsbr_set_thread_call_rcu_data(NULL);
 	rte_mempool_free(rig->packets);
 	free(rig->inbox);

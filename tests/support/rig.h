@@ -93,6 +93,9 @@ void rig_start(struct rig *rig, const struct rig_settings *settings);
 // stops it.
 void rig_stop(struct rig *rig);
 
+// Checks that nothing is missing of a gateway that has let go of everything; it goes on.
+void rig_check_empty(const struct rig *rig);
+
 // Peer number n (1 to 250), landing on a queue.
 struct rig_peer rig_peer(const struct rig *rig, uint8_t n, uint16_t queue);
 

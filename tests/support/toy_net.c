@@ -211,7 +211,7 @@ static void packets_to_gateway(struct toy_net *net)
 
 static uint64_t next_us(const struct toy_net *net)
 {
-	uint64_t next = net->now_us + GATEWAY_TICK_US;
+	uint64_t next = net->gateway_timers ? net->now_us + GATEWAY_TICK_US : UINT64_MAX;
 
 	for (uint32_t i = 0; i < net->packets_count; i++)
 		next = net->packets[i].at_us < next ? net->packets[i].at_us : next;
