@@ -28,7 +28,6 @@ static void session_empty(struct worker *worker, uint32_t slot)
 static void session_free(struct worker *worker, uint32_t slot, enum session_reason reason)
 {
 	errand_drop(worker, slot);
-	notice_flush(worker);
 	notice_session(worker, slot, NOTICE_GONE, reason);
 	notice_forget(worker, slot);
 	session_table_remove(worker, slot);

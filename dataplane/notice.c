@@ -71,9 +71,14 @@ static void mark(struct worker *worker, uint32_t slot, enum notice_kind kind)
 	cold->notices |= (uint16_t)(1u << kind);
 }
 
+// What is marked of a session goes before what comes later, so that control hears it in order.
 static void tell(struct worker *worker, uint32_t slot, const struct notice *notice)
 {
-	if (put(worker, notice))
+	const struct session_cold *cold = &worker->sessions->cold[slot];
+
+	if (cold->notices != 0)
+		notice_flush(worker);
+	if (cold->notices == 0 && put(worker, notice))
 		return;
 	if (must_arrive((enum notice_kind)notice->kind))
 		mark(worker, slot, (enum notice_kind)notice->kind);
@@ -133,7 +138,7 @@ void notice_preloaded(struct worker *worker, uint64_t handle, const struct comma
 
 bool notice_room(const struct worker *worker)
 {
-	return rte_ring_free_count(worker->notices) >= ROOM;
+	return worker->notices_head == SESSION_NONE && rte_ring_free_count(worker->notices) >= ROOM;
 }
 
 // Offers everything that is marked in one session. Returns false where the mailbox is full.
@@ -143,11 +148,13 @@ static bool session_flush(struct worker *worker, uint32_t slot)
 
 	while (cold->notices != 0) {
 		const uint32_t kind = (uint32_t)__builtin_ctz(cold->notices);
-		struct notice notice = {.kind = (uint8_t)kind,
-					.reason = cold->end_reason,
-					.code = cold->end_code,
-					.token = cold->end_token};
+		struct notice notice = {.kind = (uint8_t)kind, .reason = SESSION_CONFIRMED};
 
+		if (kind == NOTICE_END_WANTED || kind == NOTICE_CLOSING) {
+			notice.reason = cold->end_reason;
+			notice.code = cold->end_code;
+			notice.token = cold->end_token;
+		}
 		fill(worker, slot, &notice);
 		if (!put(worker, &notice))
 			return false;
@@ -174,6 +181,8 @@ void notice_forget(struct worker *worker, uint32_t slot)
 
 	if (worker->sessions->cold[slot].notices == 0)
 		return;
+	counters_add(&worker->counters, COUNTER_notices_lost,
+		     (uint64_t)__builtin_popcount(worker->sessions->cold[slot].notices));
 	while (*link != SESSION_NONE && *link != slot) {
 		previous = *link;
 		link = &worker->sessions->cold[*link].next;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a worker tells control. Notices that control must not miss are marked in the session when
-// the mailbox is full, and offered again each pass; the others are counted as lost.
+// the mailbox is full, and offered again each pass; the others are counted as lost. What is told of
+// one session comes in the order in which it happened.
 //
 // Worker only.
 #pragma once
@@ -33,11 +34,13 @@ void notice_refused(struct worker *worker, uint64_t handle, const struct command
 // PRELOADED: handle (or 0) of the session that the command asked for.
 void notice_preloaded(struct worker *worker, uint64_t handle, const struct command *command);
 
-// Whether the mailbox has room for the answers to one command.
+// Whether the mailbox has room for the answers to one command, and nothing that is marked waits to
+// be told before them.
 bool notice_room(const struct worker *worker);
 
 // Offers marked notices again, at most some. Each pass.
 void notice_flush(struct worker *worker);
 
-// Takes a session that goes away out of the list of marked ones.
+// Takes a session that goes away out of the list of marked ones; what it had to tell is lost, and
+// counted.
 void notice_forget(struct worker *worker, uint32_t slot);
