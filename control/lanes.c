@@ -92,7 +92,7 @@ static void lane_confirmed(struct backends *backends, uint16_t index, uint16_t n
 	entry->capacity = lane->capacity;
 	entry->epoch = lane->epoch;
 	memcpy(entry->session, lane->session, sizeof(entry->session));
-	dataplane_lane_heard(backends->answerer.dataplane, index, number);
+	dataplane_lane_heard(backends->answerer.dataplane, index, number, &lane->path);
 	backends->answerer.tally->lanes_opened++;
 	backends->changed = true;
 	if (!entry->connected)

@@ -124,16 +124,17 @@ static void lane_heartbeat(struct worker *worker, const struct command *command)
 	struct worker_lane *heard = worker_lane_of(worker, command->backend, command->lane);
 	struct path path = lane->path;
 	const uint32_t now_ms = worker_path_ms(worker, &path);
+	const bool asked = __atomic_load_n(&heard->asked, __ATOMIC_RELAXED);
 
 	if (!backend->used || !lane->live)
 		return;
-	if (heard->heard)
+	if (__atomic_load_n(&heard->heard, __ATOMIC_RELAXED))
 		memcpy(path.mac, heard->mac, sizeof(path.mac));
-	heard->asks = heard->asked ? heard->asks + 1 : 0;
+	heard->asks = asked ? heard->asks + 1 : 0;
 	reply_heartbeat(worker, &path, backend->link_handle, heard->asks);
 	__atomic_store_n(&heard->sent_ms, now_ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&heard->asked_ms, now_ms, __ATOMIC_RELAXED);
-	if (heard->asked)
+	if (asked)
 		return;
 	__atomic_store_n(&heard->asked_first_ms, now_ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&heard->asked, true,

@@ -349,7 +349,7 @@ void dataplane_publish(struct dataplane *dataplane, struct directory *directory)
 {
 	const struct directory *before = dataplane->directory;
 
-	// Pairs with rcu_dereference() in worker_poll().
+	// Pairs with the acquire loads in worker_poll() and session_copy().
 	__atomic_store_n(&dataplane->directory, directory, __ATOMIC_RELEASE);
 	if (before == NULL) {
 		if (!dataplane->settings.stepped)

@@ -277,8 +277,9 @@ uint64_t dataplane_find(const struct dataplane *dataplane,
 void dataplane_judge_lane(const struct dataplane *dataplane, uint16_t backend, uint16_t lane,
 			  uint32_t *now_ms, struct liveness *liveness);
 
-// Restarts the clocks of a lane: just heard. Before the lane is published.
-void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_t lane);
+// Starts a lane of a backend's link anew: just heard, over path. Before the lane is published.
+void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_t lane,
+			  const struct path *path);
 
 struct dataplane_gauges {
 	uint32_t sessions[SESSION_STATES]; // by state

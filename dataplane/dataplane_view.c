@@ -285,15 +285,23 @@ void dataplane_judge_lane(const struct dataplane *dataplane, uint16_t backend, u
 		liveness->asked = false;
 }
 
-void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_t lane)
+void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_t lane,
+			  const struct path *path)
 {
-	// The lane is in no directory yet: no worker touches its stamps.
+	const uint8_t port = port_of(dataplane, path);
+
+	// Workers see it with the directory that has the lane; before, one whose directory still
+	// has an earlier lane of this number may write it too.
 	for (uint32_t i = 0; i < dataplane->settings.workers; i++) {
 		struct worker *worker = dataplane->workers[i];
 		struct worker_lane *heard = worker_lane_of(worker, backend, lane);
 
-		*heard = (struct worker_lane){.heard = false};
-		heard->heard_ms = heard->sent_ms = clock_of(dataplane, (uint8_t)i, 0);
+		const uint32_t now_ms = clock_of(dataplane, (uint8_t)i, port);
+
+		__atomic_store_n(&heard->heard, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&heard->asked, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&heard->heard_ms, now_ms, __ATOMIC_RELAXED);
+		__atomic_store_n(&heard->sent_ms, now_ms, __ATOMIC_RELAXED);
 	}
 }
 

@@ -8,7 +8,7 @@
 #include "dataplane/unknown.h"
 #include "dataplane/worker.h"
 
-// The stamp that control judges by; relaxed, like all of worker_lane.
+// The stamp that control judges by.
 static void lane_heard(struct worker *worker, uint16_t backend, uint32_t lane,
 		       const struct path *path)
 {
@@ -16,9 +16,9 @@ static void lane_heard(struct worker *worker, uint16_t backend, uint32_t lane,
 
 	__atomic_store_n(&heard->heard_ms, worker_path_ms(worker, path), __ATOMIC_RELAXED);
 	memcpy(heard->mac, path->mac, sizeof(heard->mac));
-	if (!heard->heard)
+	if (!__atomic_load_n(&heard->heard, __ATOMIC_RELAXED))
 		__atomic_store_n(&heard->heard, true, __ATOMIC_RELEASE);
-	if (heard->asked)
+	if (__atomic_load_n(&heard->asked, __ATOMIC_RELAXED))
 		__atomic_store_n(&heard->asked, false, __ATOMIC_RELAXED);
 }
 

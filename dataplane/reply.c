@@ -66,7 +66,7 @@ bool reply_backend_path(const struct worker *worker, uint16_t backend, struct pa
 	const struct worker_lane *heard = worker_lane_of(worker, backend, lane);
 
 	*path = entry->lanes[lane].path;
-	if (heard->heard)
+	if (__atomic_load_n(&heard->heard, __ATOMIC_RELAXED))
 		memcpy(path->mac, heard->mac, sizeof(path->mac));
 	return true;
 }

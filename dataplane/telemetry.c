@@ -181,7 +181,9 @@ static bool id_parse(const char *text, uint8_t id[static WIRE_SESSION_ID_BYTES])
 static int session_copy(const struct dataplane *dataplane, uint64_t handle,
 			struct dataplane_session_view *view, struct names *names)
 {
-	const struct directory *directory = rcu_dereference(dataplane->directory);
+	// Pairs with dataplane_publish().
+	const struct directory *directory =
+	    __atomic_load_n(&dataplane->directory, __ATOMIC_ACQUIRE);
 	const uint32_t slot = session_table_lookup(dataplane->sessions, handle);
 
 	if (directory == NULL || slot == SESSION_NONE ||

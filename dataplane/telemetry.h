@@ -19,7 +19,7 @@
 //  T3  Registering waits for no grace period, and who waits for one (control) never holds the lock:
 //      there is no cycle.
 //  T4  Only what any thread may read is read: counters (relaxed), sessions by versioned copy (I2,
-//      I3), the directory by rcu_dereference(). Nothing of the control thread's.
+//      I3), the directory by an acquire load. Nothing of the control thread's.
 #pragma once
 
 struct dataplane;

@@ -130,7 +130,9 @@ uint32_t worker_poll(struct worker *worker, uint64_t now_tsc)
 	uint32_t found = 0;
 
 	clocks_advance(worker, now_tsc);
-	worker->directory = rcu_dereference(worker->dataplane->directory);
+	// Acquire, more than rcu_dereference() gives: lanes, which control started anew before it
+	// published, do not hang on this pointer. Pairs with dataplane_publish().
+	worker->directory = __atomic_load_n(&worker->dataplane->directory, __ATOMIC_ACQUIRE);
 	if (unlikely(worker->index == 0 && !worker->announced))
 		addresses_announce(worker);
 	found += ports_poll(worker);

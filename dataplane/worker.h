@@ -46,7 +46,9 @@ struct worker_clock {
 	uint32_t passed_ms; // not by port: for timers of the worker's own
 };
 
-// What the worker knows of one lane of a backend. Writer: the worker; control reads, relaxed.
+// What the worker knows of one lane of a backend. Writer: the worker; control reads it, and starts
+// it anew before it publishes the lane. All relaxed, but for a flag after its stamps: release. asks
+// and mac are the worker's alone.
 struct worker_lane {
 	uint32_t heard_ms;
 	uint32_t sent_ms;

@@ -169,7 +169,8 @@ void dataplane_judge_lane(const struct dataplane *dataplane, uint16_t backend, u
 	*liveness = dataplane->lanes[backend][lane].liveness;
 }
 
-void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_t lane)
+void dataplane_lane_heard(struct dataplane *dataplane, uint16_t backend, uint16_t lane,
+			  const struct path *path)
 {
 	struct fake_lane *at = &dataplane->lanes[backend][lane];
 

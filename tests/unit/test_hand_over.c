@@ -188,3 +188,23 @@ Test(hand_over, a_full_ring_drops_and_counts)
 	rig_run(&rig, 40);
 	cr_assert_eq(rig_drops(&rig, DROP_ring_full), dropped);
 }
+
+// A port that was down has a clock behind the others.
+Test(hand_over, a_new_lane_was_heard_just_now_by_the_clock_of_its_own_port)
+{
+	struct directory *directory = rig_directory(&rig);
+	struct path *path = &directory->backends[RIG_ECHO].lanes[0].path;
+	struct liveness liveness;
+	uint32_t now_ms;
+
+	path->local = 1;
+	rig.dataplane->settings.addresses[1].port = 1;
+	for (uint32_t i = 0; i < WORKERS; i++)
+		rig.dataplane->workers[i]->clock.now_ms[1] = 70000;
+	dataplane_lane_heard(rig.dataplane, RIG_ECHO, 0, path);
+	rig_publish(&rig, directory);
+	dataplane_judge_lane(rig.dataplane, RIG_ECHO, 0, &now_ms, &liveness);
+	cr_expect_eq(now_ms - liveness.heard_ms, 0);
+	cr_expect_not(liveness.asked);
+	rig.dataplane->settings.addresses[1].port = 0;
+}
