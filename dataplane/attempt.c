@@ -66,7 +66,7 @@ void attempt_give_back(struct worker *worker, struct attempt *attempt)
 	wheel_stop(&attempt->repeat);
 	attempt->used = false;
 	session->attempt = SESSION_NONE;
-	session->flags &= (uint8_t)~SESSION_FLAG_REPLAYING;
+	session_flags_change(session, SESSION_FLAG_REPLAYING, 0);
 	attempt->next_free = attempts->free;
 	attempts->free = (uint32_t)(attempt - attempts->pool);
 	__atomic_store_n(&attempts->used, attempts->used - 1, __ATOMIC_RELAXED);

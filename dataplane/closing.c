@@ -98,7 +98,7 @@ void closing_want(struct worker *worker, uint32_t slot, uint16_t code, enum sess
 
 	if ((session->flags & SESSION_FLAG_END_WANTED) != 0)
 		return;
-	session->flags |= SESSION_FLAG_END_WANTED;
+	session_flags_change(session, 0, SESSION_FLAG_END_WANTED);
 	notice_end(worker, slot, NOTICE_END_WANTED, code, reason, 0);
 }
 
@@ -121,7 +121,7 @@ void closing_close(struct worker *worker, struct rte_mbuf *mbuf, uint32_t slot,
 		return;
 	}
 	if (from == FRAME_FROM_CLIENT) {
-		session->flags |= SESSION_FLAG_CLIENT_CLOSED;
+		session_flags_change(session, 0, SESSION_FLAG_CLIENT_CLOSED);
 	} else {
 		session_table_set_backend(worker->sessions, slot, frame->channel, DIRECTORY_NONE);
 		for (uint32_t k = 0; k < session->channels; k++) {

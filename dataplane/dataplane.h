@@ -229,7 +229,8 @@ uint32_t dataplane_slots(const struct dataplane *dataplane);
 uint32_t dataplane_slot_next(const struct dataplane *dataplane, uint32_t slot);
 // The same, and in *end the end of the run of such slots that begins there.
 uint32_t dataplane_slot_run(const struct dataplane *dataplane, uint32_t slot, uint32_t *end);
-// Reads a slot to judge it. Returns false where it is free. Inside an RCU read section.
+// Reads a slot to judge it. Returns false where it is free. Control online. Words may be of two
+// moments: the worker judges again.
 bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 		     struct dataplane_judged *judged);
 // Asks memory for what that will read.
@@ -265,11 +266,12 @@ struct dataplane_session_view {
 	struct dataplane_channel_view channels[WIRE_CHANNELS_MAX];
 };
 
-// Copies all that is known of the session in a slot. Returns false where it is free.
+// Copies all that is known of the session in a slot. Returns false where it is free. Any registered
+// reader.
 bool dataplane_session_view(const struct dataplane *dataplane, uint32_t slot,
 			    struct dataplane_session_view *view);
 
-// Handle of a session id, or 0 where it is not known here.
+// Handle of a session id, or 0 where it is not known here. Any registered reader.
 uint64_t dataplane_find(const struct dataplane *dataplane,
 			const uint8_t id[static WIRE_SESSION_ID_BYTES]);
 

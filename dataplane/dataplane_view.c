@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What control may do and read while workers run: mailboxes, sessions, lanes, counters, ports.
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 
 #include "dataplane/attempt.h"
 #include "dataplane/dataplane_state.h"
+#include "dataplane/shared.h"
 #include "dataplane/worker.h"
 
 enum { VIEW_TRIES = 64 };
@@ -93,7 +95,9 @@ uint32_t dataplane_slot_next(const struct dataplane *dataplane, uint32_t slot)
 
 static uint8_t port_of(const struct dataplane *dataplane, const struct path *path)
 {
-	return dataplane->settings.addresses[path->local].port;
+	const uint8_t local = __atomic_load_n(&path->local, __ATOMIC_RELAXED);
+
+	return dataplane->settings.addresses[local].port;
 }
 
 static uint32_t clock_of(const struct dataplane *dataplane, uint8_t owner, uint8_t port)
@@ -101,19 +105,23 @@ static uint32_t clock_of(const struct dataplane *dataplane, uint8_t owner, uint8
 	return __atomic_load_n(&dataplane->workers[owner]->clock.now_ms[port], __ATOMIC_RELAXED);
 }
 
-// Which services and backends a session has; a slot that changes hands meanwhile tells fewer.
+// Backend of a channel, while its owner may change it.
+static uint16_t backend_of(const struct session_table *sessions, uint32_t slot, uint32_t k)
+{
+	if (k == 0)
+		return __atomic_load_n(&sessions->hot[slot].backend, __ATOMIC_RELAXED);
+	return __atomic_load_n(&sessions->sides[sessions->cold[slot].side].backends[k - 1],
+			       __ATOMIC_RELAXED);
+}
+
+// Which services and backends a session has. The slot changes hands after the reader has gone (I2).
 static void judge_backends(const struct session_table *sessions, uint32_t slot,
 			   struct dataplane_judged *judged)
 {
-	const uint8_t channels = sessions->hot[slot].channels;
-
-	judged->channels = 0;
-	for (uint32_t k = 0; k < RTE_MIN(channels, (uint8_t)WIRE_CHANNELS_MAX); k++) {
-		if (k > 0 && sessions->cold[slot].side >= sessions->sides_max)
-			return;
+	judged->channels = sessions->hot[slot].channels;
+	for (uint32_t k = 0; k < judged->channels; k++) {
 		judged->services[k] = session_table_service(sessions, slot, k);
-		judged->backends[k] = session_table_backend(sessions, slot, k);
-		judged->channels++;
+		judged->backends[k] = backend_of(sessions, slot, k);
 	}
 }
 
@@ -144,10 +152,9 @@ bool dataplane_judge(const struct dataplane *dataplane, uint32_t slot,
 	judged->liveness.asked_ms = __atomic_load_n(&session->asked_ms, __ATOMIC_RELAXED);
 	judged->liveness.asked_first_ms =
 	    __atomic_load_n(&session->asked_first_ms, __ATOMIC_RELAXED);
-	judged->timeout_ms = __atomic_load_n(&session->timeout_ms, __ATOMIC_RELAXED);
+	judged->timeout_ms = session->timeout_ms;
 	if (judged->state == SESSION_DETACHED)
-		judged->grace_ms =
-		    __atomic_load_n(&dataplane->sessions->cold[slot].grace_ms, __ATOMIC_RELAXED);
+		judged->grace_ms = dataplane->sessions->cold[slot].grace_ms;
 	judged->detached_ms = __atomic_load_n(&session->detached_ms, __ATOMIC_RELAXED);
 	judge_backends(dataplane->sessions, slot, judged);
 	// After the stamps: time has not gone back since they were written.
@@ -164,6 +171,7 @@ static void direction_view(const struct session_direction *direction,
 	view->cached_bytes = __atomic_load_n(&direction->bytes, __ATOMIC_RELAXED);
 }
 
+// What the birth of a session set is read plainly: its tag was seen (I5).
 static void view_copy(const struct dataplane *dataplane, uint32_t slot,
 		      struct dataplane_session_view *view)
 {
@@ -172,36 +180,31 @@ static void view_copy(const struct dataplane *dataplane, uint32_t slot,
 	const struct session_cold *cold = &sessions->cold[slot];
 
 	memcpy(view->id, cold->id, sizeof(view->id));
-	memcpy(view->client, cold->client, sizeof(cold->client));
-	view->state = (enum session_state)__atomic_load_n(&session->state, __ATOMIC_RELAXED);
+	shared_load(view->client, cold->client, sizeof(cold->client));
+	// Acquire: before detached_ms, which was stored before DETACHED.
+	view->state = (enum session_state)__atomic_load_n(&session->state, __ATOMIC_ACQUIRE);
 	view->owner = session_table_owner(sessions, slot);
-	view->channels_count = RTE_MIN(session->channels, (uint8_t)WIRE_CHANNELS_MAX);
-	view->epoch = session->epoch;
+	view->channels_count = session->channels;
+	view->epoch = __atomic_load_n(&session->epoch, __ATOMIC_RELAXED);
 	view->generation = 1;
-	view->path = session->path;
+	shared_load(&view->path, &session->path, sizeof(view->path));
 	view->timeout_ms = session->timeout_ms;
 	view->grace_ms = cold->grace_ms;
-	view->detached_ms = session->detached_ms;
-	view->age_ms = cold->created_ms;
+	view->heard_ms = __atomic_load_n(&session->heard_ms, __ATOMIC_RELAXED);
+	view->detached_ms = __atomic_load_n(&session->detached_ms, __ATOMIC_RELAXED);
+	view->age_ms = __atomic_load_n(&cold->created_ms, __ATOMIC_RELAXED);
 	for (uint32_t k = 0; k < view->channels_count; k++) {
-		const struct session_channel *channel;
+		const struct session_channel *channel = session_table_channel(sessions, slot, k);
 
-		if (k > 0 && cold->side >= sessions->sides_max) {
-			view->channels_count =
-			    (uint8_t)k; // a slot that changed hands: judged below
-			break;
-		}
-		channel = session_table_channel(sessions, slot, k);
 		view->channels[k].service = session_table_service(sessions, slot, k);
-		view->channels[k].backend = session_table_backend(sessions, slot, k);
+		view->channels[k].backend = backend_of(sessions, slot, k);
 		direction_view(&channel->up, &view->channels[k].up);
 		direction_view(&channel->down, &view->channels[k].down);
 	}
 }
 
 // Turns stamps into times that have passed.
-static void view_times(const struct dataplane *dataplane, const struct session *session,
-		       struct dataplane_session_view *view)
+static void view_times(const struct dataplane *dataplane, struct dataplane_session_view *view)
 {
 	struct timespec now;
 
@@ -211,7 +214,7 @@ static void view_times(const struct dataplane *dataplane, const struct session *
 	const uint32_t clock_ms = clock_of(dataplane, view->owner, port_of(dataplane, &view->path));
 
 	view->age_ms = now_ms > view->age_ms ? now_ms - view->age_ms : 0;
-	view->heard_ms = clock_ms - __atomic_load_n(&session->heard_ms, __ATOMIC_RELAXED);
+	view->heard_ms = clock_ms - view->heard_ms;
 	view->detached_ms = view->state == SESSION_DETACHED ? clock_ms - view->detached_ms : 0;
 }
 
@@ -220,6 +223,7 @@ bool dataplane_session_view(const struct dataplane *dataplane, uint32_t slot,
 {
 	const struct session *session = &dataplane->sessions->hot[slot];
 
+	assert(urcu_qsbr_read_ongoing());
 	for (int tries = 0; tries < VIEW_TRIES; tries++) {
 		const uint32_t tag = __atomic_load_n(&session->tag, __ATOMIC_ACQUIRE);
 
@@ -237,7 +241,7 @@ bool dataplane_session_view(const struct dataplane *dataplane, uint32_t slot,
 		    tag != __atomic_load_n(&session->tag, __ATOMIC_RELAXED))
 			continue;
 		view->handle = session_handle(slot, tag);
-		view_times(dataplane, session, view);
+		view_times(dataplane, view);
 		return true;
 	}
 	return false; // it changes all the time: as good as gone for this look
@@ -246,6 +250,7 @@ bool dataplane_session_view(const struct dataplane *dataplane, uint32_t slot,
 uint64_t dataplane_find(const struct dataplane *dataplane,
 			const uint8_t id[static WIRE_SESSION_ID_BYTES])
 {
+	assert(urcu_qsbr_read_ongoing());
 	return session_table_find(dataplane->sessions, id);
 }
 

@@ -15,10 +15,7 @@ void detaching_begin(struct worker *worker, uint32_t slot, enum session_reason r
 
 	if (!session_table_transition(worker, slot, SESSION_DETACHED, reason))
 		return;
-	session_change_begin(session);
-	session->detached_ms = worker_path_ms(worker, &session->path);
-	session_change_end(session);
-	session->flags &= (uint8_t) ~(SESSION_FLAG_REPLAYING | SESSION_FLAG_MOVE);
+	session_flags_change(session, SESSION_FLAG_REPLAYING | SESSION_FLAG_MOVE, 0);
 	if (attempt != NULL) {
 		attempt->replaying = 0; // begins anew with the next resume
 		attempt_settle(worker, attempt);
@@ -49,11 +46,14 @@ bool detaching_move(struct worker *worker, uint32_t slot, uint8_t owner)
 	const uint32_t there_ms = __atomic_load_n(
 	    &worker->dataplane->workers[owner]->clock.now_ms[port], __ATOMIC_RELAXED);
 
-	session->flags &= (uint8_t)~SESSION_FLAG_MOVE;
-	session->heard_ms = there_ms - (here_ms - session->heard_ms);
-	session->sent_ms = there_ms - (here_ms - session->sent_ms);
-	session->asked_ms = there_ms - (here_ms - session->asked_ms);
-	session->asked_first_ms = there_ms - (here_ms - session->asked_first_ms);
+	const uint32_t ahead_ms = there_ms - here_ms;
+
+	session_flags_change(session, SESSION_FLAG_MOVE, 0);
+	__atomic_store_n(&session->heard_ms, session->heard_ms + ahead_ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&session->sent_ms, session->sent_ms + ahead_ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&session->asked_ms, session->asked_ms + ahead_ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&session->asked_first_ms, session->asked_first_ms + ahead_ms,
+			 __ATOMIC_RELAXED);
 	session_table_move(worker, slot, owner);
 	return true;
 }

@@ -54,8 +54,7 @@ static bool ack_take(struct worker *worker, uint32_t slot, struct session_direct
 		return false;
 	if (found == SEQUENCE_ACK_NEW) {
 		replay_cache_release(worker->replay, acked, ack);
-		acked->span = (uint16_t)(next - ack);
-		acked->acked = ack;
+		session_direction_set(acked, ack, next);
 		if ((worker->sessions->hot[slot].flags & SESSION_FLAG_REPLAYING) != 0)
 			forward_replay(worker, slot);
 	}
@@ -110,7 +109,8 @@ static void data_within(struct worker *worker, const struct steered *in,
 		return;
 	}
 	if (seq - direction->acked >= direction->span)
-		direction->span = (uint16_t)(seq - direction->acked + 1);
+		__atomic_store_n(&direction->span, (uint16_t)(seq - direction->acked + 1),
+				 __ATOMIC_RELAXED);
 	if (kept && down &&
 	    (session->state == SESSION_DETACHED ||
 	     waits_for_replay(worker, in->slot, in->frame.channel, seq)))
@@ -324,7 +324,7 @@ void forward_replay(struct worker *worker, uint32_t slot)
 			attempt->replaying &= (uint8_t) ~(1u << k);
 	}
 	if (attempt->replaying == 0) {
-		worker->sessions->hot[slot].flags &= (uint8_t)~SESSION_FLAG_REPLAYING;
+		session_flags_change(&worker->sessions->hot[slot], SESSION_FLAG_REPLAYING, 0);
 		attempt_settle(worker, attempt);
 	}
 }

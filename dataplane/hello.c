@@ -9,6 +9,7 @@
 #include "dataplane/dataplane_state.h"
 #include "dataplane/notice.h"
 #include "dataplane/reply.h"
+#include "dataplane/shared.h"
 #include "dataplane/worker.h"
 #include "holdfast/errors.h"
 #include "protocol/bytes.h"
@@ -167,9 +168,7 @@ static void attempt_begin(struct attempt *attempt, const struct hello *hello)
 		attempt->open_wanted |= (uint8_t)(1u << k);
 		reply_open(worker, attempt, k);
 	}
-	session_change_begin(session);
 	session->announced = hello->block.epoch;
-	session_change_end(session);
 	attempt->repeat_ms = ATTEMPT_OPEN_REPEAT_MS;
 	wheel_set(worker->wheel, &attempt->expiry, worker->directory->opening_timeout_ms);
 	wheel_set(worker->wheel, &attempt->repeat, attempt->repeat_ms);
@@ -242,8 +241,8 @@ static void hello_opening(struct hello *hello, uint32_t slot)
 	}
 	attempt_keep_hello(attempt, &hello->block, hello->frame);
 	session_change_begin(session);
-	session->epoch = hello->block.epoch;
-	session->path = *path_of(hello);
+	__atomic_store_n(&session->epoch, hello->block.epoch, __ATOMIC_RELAXED);
+	shared_store(&session->path, path_of(hello), sizeof(session->path));
 	session_change_end(session);
 	attempt_begin(attempt, hello);
 	packet_consume(worker, hello->mbuf);

@@ -10,6 +10,7 @@
 #include "dataplane/forward.h"
 #include "dataplane/notice.h"
 #include "dataplane/reply.h"
+#include "dataplane/shared.h"
 #include "dataplane/worker.h"
 #include "holdfast/errors.h"
 
@@ -26,10 +27,8 @@ static bool numbers_begin(struct worker *worker, struct attempt *attempt, uint32
 	    client->next - backend->expected > window || backend->next - client->expected > window)
 		return false;
 	attempt->backend[k] = *backend;
-	channel->up.acked = backend->expected;
-	channel->up.span = (uint16_t)(client->next - backend->expected);
-	channel->down.acked = client->expected;
-	channel->down.span = (uint16_t)(backend->next - client->expected);
+	session_direction_set(&channel->up, backend->expected, client->next);
+	session_direction_set(&channel->down, client->expected, backend->next);
 	return true;
 }
 
@@ -118,31 +117,30 @@ static void numbers_resume(struct worker *worker, struct attempt *attempt, uint3
 
 	if (expected > channel->down.acked && expected <= next) {
 		replay_cache_release(worker->replay, &channel->down, expected);
-		channel->down.span = (uint16_t)(next - expected);
-		channel->down.acked = expected;
+		session_direction_set(&channel->down, expected, next);
 	}
 	if (channel->down.span > 0) {
 		attempt->replaying |= (uint8_t)(1u << k);
 		attempt->replay_next[k] = channel->down.acked;
-		worker->sessions->hot[attempt->slot].flags |= SESSION_FLAG_REPLAYING;
+		session_flags_change(&worker->sessions->hot[attempt->slot], 0,
+				     SESSION_FLAG_REPLAYING);
 	}
 }
 
-// Path and epoch change in one step.
+// Path and epoch change in one step, and the stamps with them: they are of the path's port.
 static void path_replace(struct worker *worker, const struct attempt *attempt)
 {
 	struct session *session = &worker->sessions->hot[attempt->slot];
 	const uint32_t now_ms = worker_path_ms(worker, &attempt->path);
 
 	session_change_begin(session);
-	session->path = attempt->path;
-	session->epoch = attempt->epoch;
-	session_change_end(session);
+	shared_store(&session->path, &attempt->path, sizeof(session->path));
+	__atomic_store_n(&session->epoch, attempt->epoch, __ATOMIC_RELAXED);
 	__atomic_store_n(&session->heard_ms, now_ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&session->sent_ms, now_ms, __ATOMIC_RELAXED);
-	session->flags &= (uint8_t) ~(SESSION_FLAG_ASKED | SESSION_FLAG_MOVE);
-	if (attempt->landed != worker->index)
-		session->flags |= SESSION_FLAG_MOVE;
+	session_change_end(session);
+	session_flags_change(session, SESSION_FLAG_ASKED | SESSION_FLAG_MOVE,
+			     attempt->landed != worker->index ? SESSION_FLAG_MOVE : 0);
 }
 
 // The attempt is confirmed.

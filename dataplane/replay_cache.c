@@ -9,6 +9,12 @@ static struct replay_chunk *chunk_at(const struct replay_cache *cache, uint32_t 
 	return &cache->arena->chunks[chunk];
 }
 
+// Relaxed: R1.
+static void next_frame_set(struct replay_chunk *chunk, uint32_t next)
+{
+	__atomic_store_n(&chunk->next_frame, next, __ATOMIC_RELAXED);
+}
+
 // Takes a batch from the arena's list. The count in the upper half makes a batch that went and
 // came back meanwhile another value, so a stale next_frame is never stored.
 static uint32_t batch_take_used(struct replay_arena *arena)
@@ -80,8 +86,7 @@ static void stock_return(struct replay_cache *cache)
 	chunk_at(cache, last)->next = SESSION_NONE;
 	seen = __atomic_load_n(&arena->batches, __ATOMIC_RELAXED);
 	do {
-		__atomic_store_n(&chunk_at(cache, first)->next_frame, (uint32_t)seen,
-				 __ATOMIC_RELAXED);
+		next_frame_set(chunk_at(cache, first), (uint32_t)seen);
 		want = ((seen >> 32) + 1) << 32 | (first + 1);
 		// Release pairs with the acquire in batch_take_used(). Lock-free: a failure means
 		// that another worker got on.
@@ -121,7 +126,7 @@ static void frame_free(struct replay_cache *cache, uint32_t first)
 		stock_return(cache);
 }
 
-// Fills chunks with a frame. The stock has enough of them.
+// Fills chunks with a frame, but for next_frame. The stock has enough of them.
 static uint32_t frame_store(struct replay_cache *cache, uint64_t seq, uint8_t flags,
 			    const uint8_t *body, uint32_t bytes)
 {
@@ -129,7 +134,6 @@ static uint32_t frame_store(struct replay_cache *cache, uint64_t seq, uint8_t fl
 	struct replay_chunk *chunk = chunk_at(cache, first);
 	uint32_t done = bytes < REPLAY_PAYLOAD_BYTES ? bytes : REPLAY_PAYLOAD_BYTES;
 
-	chunk->next_frame = SESSION_NONE;
 	chunk->seq = (uint32_t)seq;
 	chunk->bytes = (uint16_t)bytes;
 	chunk->flags = flags & (WIRE_FLAG_MORE | WIRE_FLAG_BUNDLE);
@@ -185,11 +189,12 @@ enum replay_result replay_cache_put(struct replay_cache *cache, struct session_d
 	const uint32_t chunks =
 	    bytes == 0 ? 1 : (bytes + REPLAY_PAYLOAD_BYTES - 1) / REPLAY_PAYLOAD_BYTES;
 	uint32_t after;
+	const uint32_t held = direction->bytes + bytes;
 	const enum replay_result found = place_find(cache, direction, seq, &after);
 
 	if (found != REPLAY_KEPT)
 		return found;
-	if (direction->bytes + bytes > session_bytes)
+	if (held > session_bytes)
 		return REPLAY_SESSION;
 	while (cache->stock_count < chunks) {
 		if (!stock_refill(cache))
@@ -197,30 +202,32 @@ enum replay_result replay_cache_put(struct replay_cache *cache, struct session_d
 	}
 
 	const uint32_t frame = frame_store(cache, seq, flags, body, bytes);
+	uint32_t next = direction->head;
 
 	if (after == SESSION_NONE) {
-		chunk_at(cache, frame)->next_frame = direction->head;
 		direction->head = frame;
 	} else {
-		chunk_at(cache, frame)->next_frame = chunk_at(cache, after)->next_frame;
-		chunk_at(cache, after)->next_frame = frame;
+		next = chunk_at(cache, after)->next_frame;
+		next_frame_set(chunk_at(cache, after), frame);
 	}
-	if (chunk_at(cache, frame)->next_frame == SESSION_NONE)
+	next_frame_set(chunk_at(cache, frame), next);
+	if (next == SESSION_NONE)
 		direction->tail = frame;
-	direction->frames++;
-	direction->bytes += bytes;
+	session_direction_set_cached(direction, direction->frames + 1u, held);
 	return REPLAY_KEPT;
 }
 
 static void head_free(struct replay_cache *cache, struct session_direction *direction)
 {
 	const uint32_t frame = direction->head;
+	const struct replay_chunk *chunk = chunk_at(cache, frame);
+	const uint32_t next = chunk->next_frame;
 
-	direction->head = chunk_at(cache, frame)->next_frame;
-	if (direction->head == SESSION_NONE)
+	session_direction_set_cached(direction, direction->frames - 1u,
+				     direction->bytes - chunk->bytes);
+	direction->head = next;
+	if (next == SESSION_NONE)
 		direction->tail = SESSION_NONE;
-	direction->frames--;
-	direction->bytes -= chunk_at(cache, frame)->bytes;
 	frame_free(cache, frame);
 }
 

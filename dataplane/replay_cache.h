@@ -3,7 +3,9 @@
 //
 // Invariants:
 //  R1  A chunk belongs to the stock of one worker, to one direction of one session, or to the
-//      arena; who changes it is that worker or the session's owner.
+//      arena; who changes it is that worker or the session's owner. next_frame is stored
+//      atomically: a worker that comes too late for a batch of the arena still reads it, and throws
+//      it away.
 //  R2  A direction's frames stand in ascending order; head and tail are SESSION_NONE together.
 //  R3  Memory is a matter of speed only: what has no copy is a hole, and is asked of its sender.
 #pragma once

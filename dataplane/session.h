@@ -7,10 +7,13 @@
 //  I2  tag is 0 exactly while the slot is free. A reader loads tag with acquire, compares, and
 //      uses the slot within its RCU read section only; a slot is used again only after a grace
 //      period, with another tag.
-//  I3  Line 0 but tag, owner, state changes only between two increments of `version`, odd while
-//      it changes, so that a reader on another thread can copy it and try again.
+//  I3  Path, epoch and backends change only between two increments of `version`, odd while they
+//      change, so that a reader on another thread can copy them and try again.
 //  I4  For each direction acked <= acked + span = next, span <= window. The cached frames lie in
 //      [acked, next), in ascending order.
+//  I5  What another thread may read while the tag stands is stored by relaxed atomics, or by
+//      release where a comment says so; the owner itself loads it plainly. What is stored before
+//      the tag is stored plainly: who sees the tag sees it.
 #pragma once
 
 #include <assert.h>
@@ -39,7 +42,8 @@ enum session_flag {
 	SESSION_FLAG_MOVE = 0x10,          // goes to the worker where its client's frames land now
 };
 
-// One direction of one channel. Writer: the owner.
+// One direction of one channel. Writer: the owner. Others read all but head and tail, word by word:
+// acked and span may be of two moments.
 struct session_direction {
 	uint64_t acked;  // lowest number that the receiving endpoint has not taken
 	uint16_t span;   // next = acked + span
@@ -48,6 +52,22 @@ struct session_direction {
 	uint32_t head;   // chunk of the oldest cached frame, or SESSION_NONE
 	uint32_t tail;   // first chunk of the newest cached frame, or SESSION_NONE
 };
+
+// Sets the lowest number that is not acknowledged, and next.
+static inline void session_direction_set(struct session_direction *direction, uint64_t acked,
+					 uint64_t next)
+{
+	__atomic_store_n(&direction->span, (uint16_t)(next - acked), __ATOMIC_RELAXED);
+	__atomic_store_n(&direction->acked, acked, __ATOMIC_RELAXED);
+}
+
+// Sets what the replay cache holds of it.
+static inline void session_direction_set_cached(struct session_direction *direction,
+						uint32_t frames, uint32_t bytes)
+{
+	__atomic_store_n(&direction->frames, (uint16_t)frames, __ATOMIC_RELAXED);
+	__atomic_store_n(&direction->bytes, bytes, __ATOMIC_RELAXED);
+}
 
 struct session_channel {
 	struct session_direction up;   // client to backend
@@ -60,7 +80,7 @@ struct session {
 	uint8_t owner;                            // atomic: I1; index of a worker
 	uint8_t state;      // atomic store by the owner, read by anyone; enum session_state
 	uint8_t channels;   // 1 to 8
-	uint8_t flags;      // enum session_flag; the owner's alone
+	uint8_t flags;      // enum session_flag; control reads SESSION_FLAG_ASKED
 	struct path path;   // the client's
 	uint16_t backend;   // of channel 0: index in the directory, or DIRECTORY_NONE
 	uint16_t version;   // I3

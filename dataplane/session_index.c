@@ -294,7 +294,7 @@ static void slot_retire(struct session_table *table, uint32_t slot)
 	// What follows lies where the label and the time of creation were: who has read that sees
 	// the tag gone. Pairs with the acquire fence in dataplane_session_view().
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	cold->table = table;
+	__atomic_store_n(&cold->table, table, __ATOMIC_RELAXED);
 	urcu_qsbr_call_rcu(&cold->retired, grace_over);
 }
 

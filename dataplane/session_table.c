@@ -9,9 +9,10 @@ void session_table_set_backend(struct session_table *table, uint32_t slot, uint3
 {
 	session_change_begin(&table->hot[slot]);
 	if (k == 0)
-		table->hot[slot].backend = backend;
+		__atomic_store_n(&table->hot[slot].backend, backend, __ATOMIC_RELAXED);
 	else
-		table->sides[table->cold[slot].side].backends[k - 1] = backend;
+		__atomic_store_n(&table->sides[table->cold[slot].side].backends[k - 1], backend,
+				 __ATOMIC_RELAXED);
 	session_change_end(&table->hot[slot]);
 }
 
@@ -37,6 +38,10 @@ bool session_table_transition(struct worker *worker, uint32_t slot, enum session
 	worker_sessions_count(worker, from, -1);
 	if (to != SESSION_FREE)
 		worker_sessions_count(worker, to, 1);
+	if (to == SESSION_DETACHED)
+		__atomic_store_n(&session->detached_ms, worker_path_ms(worker, &session->path),
+				 __ATOMIC_RELAXED);
+	// Release: who sees DETACHED sees since when; pairs with dataplane_judge() and view_copy().
 	__atomic_store_n(&session->state, (uint8_t)to, __ATOMIC_RELEASE);
 	return true;
 }

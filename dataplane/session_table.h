@@ -88,7 +88,7 @@ static inline uint8_t session_table_owner(const struct session_table *table, uin
 	return __atomic_load_n(&table->hot[slot].owner, __ATOMIC_ACQUIRE);
 }
 
-// Channel k (below session->channels) of a session. Owner only, or a reader that bears changes.
+// Channel k (below session->channels) of a session. Any registered reader: I5.
 static inline struct session_channel *session_table_channel(const struct session_table *table,
 							    uint32_t slot, uint32_t k)
 {
@@ -97,6 +97,7 @@ static inline struct session_channel *session_table_channel(const struct session
 	return &table->sides[table->cold[slot].side].channels[k - 1];
 }
 
+// Backend of a channel. Owner only.
 static inline uint16_t session_table_backend(const struct session_table *table, uint32_t slot,
 					     uint32_t k)
 {
@@ -105,6 +106,7 @@ static inline uint16_t session_table_backend(const struct session_table *table, 
 	return table->sides[table->cold[slot].side].backends[k - 1];
 }
 
+// Service of a channel, the same for the session's life. Any registered reader.
 static inline uint16_t session_table_service(const struct session_table *table, uint32_t slot,
 					     uint32_t k)
 {
@@ -113,7 +115,7 @@ static inline uint16_t session_table_service(const struct session_table *table, 
 	return table->sides[table->cold[slot].side].services[k - 1];
 }
 
-// Between begin and end line 0 and the cold part change (I3). Owner only.
+// Between begin and end changes what readers copy as a whole (I3). Owner only.
 static inline void session_change_begin(struct session *session)
 {
 	__atomic_store_n(&session->version, (uint16_t)(session->version + 1), __ATOMIC_RELAXED);
@@ -124,6 +126,13 @@ static inline void session_change_end(struct session *session)
 {
 	// Pairs with the acquire load of a reader that compares versions.
 	__atomic_store_n(&session->version, (uint16_t)(session->version + 1), __ATOMIC_RELEASE);
+}
+
+// Clears flags, then sets some. Owner only.
+static inline void session_flags_change(struct session *session, uint32_t clear, uint32_t set)
+{
+	__atomic_store_n(&session->flags, (uint8_t)((session->flags & ~clear) | set),
+			 __ATOMIC_RELAXED);
 }
 
 void session_table_set_backend(struct session_table *table, uint32_t slot, uint32_t k,
@@ -162,7 +171,7 @@ void session_table_reclaim(struct worker *worker);
 // Gives a session to another owner: the last write of this one (I1).
 void session_table_move(struct worker *worker, uint32_t slot, uint8_t owner);
 
-// Changes the state where the edge is legal, and keeps the count by state.
+// Changes the state where the edge is legal, and keeps the count by state. DETACHED is stamped.
 // Returns false where it is not: counted, nothing changed.
 bool session_table_transition(struct worker *worker, uint32_t slot, enum session_state to,
 			      enum session_reason reason);

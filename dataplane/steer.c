@@ -12,6 +12,7 @@
 #include "dataplane/hello.h"
 #include "dataplane/link.h"
 #include "dataplane/opening.h"
+#include "dataplane/shared.h"
 #include "dataplane/unknown.h"
 #include "dataplane/worker.h"
 
@@ -71,6 +72,14 @@ static bool side_find(struct worker *worker, uint32_t slot, const struct frame *
 			       &lane);
 }
 
+// Another router or card answers for the client.
+static __rte_noinline void client_mac_change(struct session *session, const struct path *path)
+{
+	session_change_begin(session);
+	shared_store(session->path.mac, path->mac, sizeof(path->mac));
+	session_change_end(session);
+}
+
 // A valid frame came from the client's path.
 static void client_heard(struct worker *worker, uint32_t slot, const struct path *path)
 {
@@ -78,13 +87,9 @@ static void client_heard(struct worker *worker, uint32_t slot, const struct path
 
 	__atomic_store_n(&session->heard_ms, worker_path_ms(worker, path), __ATOMIC_RELAXED);
 	if ((session->flags & SESSION_FLAG_ASKED) != 0)
-		__atomic_store_n(&session->flags, (uint8_t)(session->flags & ~SESSION_FLAG_ASKED),
-				 __ATOMIC_RELAXED);
-	if (unlikely(memcmp(session->path.mac, path->mac, sizeof(path->mac)) != 0)) {
-		session_change_begin(session);
-		memcpy(session->path.mac, path->mac, sizeof(path->mac));
-		session_change_end(session);
-	}
+		session_flags_change(session, SESSION_FLAG_ASKED, 0);
+	if (unlikely(memcmp(session->path.mac, path->mac, sizeof(path->mac)) != 0))
+		client_mac_change(session, path);
 }
 
 // What an OPENING or CLOSING session, or a detached client, may still say.
