@@ -76,9 +76,9 @@ void ledger_check(struct ledger *ledger, const uint8_t *bytes, uint32_t len)
 	}
 }
 
-void ledger_returned(struct ledger *ledger)
+void ledger_returned(struct ledger *ledger, uint64_t number)
 {
-	ledger->returned++;
+	ledger->returned += number >= ledger->delivered;
 }
 
 void ledger_renew(struct ledger *ledger)

@@ -33,12 +33,13 @@ void ledger_sent(struct ledger *ledger);
 // An echo has come.
 void ledger_check(struct ledger *ledger, const uint8_t *bytes, uint32_t len);
 
-// A message was handed back: it counts as neither delivered nor lost.
-void ledger_returned(struct ledger *ledger);
+// The message of this number was handed back. It counts as neither delivered nor lost, unless its
+// echo had come: then only its acknowledgement was missing.
+void ledger_returned(struct ledger *ledger, uint64_t number);
 
 // The session is lost and the next begins: what was sent and not handed back was acknowledged, its
 // echo may have been on its way.
 void ledger_renew(struct ledger *ledger);
 
-// Messages whose echo is still to come.
+// Messages whose echo is still to come; never fewer than were handed back.
 uint64_t ledger_outstanding(const struct ledger *ledger);

@@ -172,13 +172,17 @@ static void run(struct load *load)
 	for (uint32_t i = 0; i < load->started; i++) {
 		struct caller *caller = &load->callers[i];
 
-		caller->ledger.lost += caller->closed ? 0 : ledger_outstanding(&caller->ledger);
 		if (!caller->closed)
 			holdfast_client_close(caller->client, CLOSE_MS);
 	}
 	until_us = load_now_us() + CLOSE_US;
 	while (!all_closed(load) && load_now_us() < until_us)
 		turn(load, &next_scan_us);
+	for (uint32_t i = 0; i < load->started; i++) {
+		struct ledger *ledger = &load->callers[i].ledger;
+
+		ledger->lost += ledger_outstanding(ledger) - ledger->returned;
+	}
 }
 
 int main(int argc, char **argv)

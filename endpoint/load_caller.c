@@ -24,8 +24,7 @@ static void message_returned(void *context, struct holdfast_client *client,
 	struct caller *caller = context;
 
 	(void)client;
-	(void)message;
-	ledger_returned(&caller->ledger);
+	ledger_returned(&caller->ledger, message->tag);
 }
 
 // The session is over: what was neither delivered nor handed back was taken by the backend.
@@ -107,7 +106,8 @@ void load_caller_send(struct load *load, struct caller *caller, uint64_t now)
 		if (!may_send(load, caller, now) || !holdfast_client_writable(caller->client, 0))
 			return;
 		ledger_write(&caller->ledger, load->message, load->bytes);
-		if (holdfast_client_send(caller->client, 0, load->message, load->bytes, 0) != 0)
+		if (holdfast_client_send(caller->client, 0, load->message, load->bytes,
+					 caller->ledger.sent) != 0)
 			return;
 		ledger_sent(&caller->ledger);
 		caller->next_us += step_us;
