@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/rpc.h"
+#include "control/utf8.h"
 
 enum { READ_BYTES = 65536 }; // at a time
 
@@ -167,8 +168,13 @@ static int answer_read(struct caller *caller, struct caller_result *result)
 		const char *code = caller_get_text(error, "code", &code_len);
 		const char *text = caller_get_text(error, "message", &text_len);
 
-		snprintf(caller->error, sizeof(caller->error), "%.*s: %.*s", (int)code_len, code,
-			 (int)text_len, text);
+		// It may quote names that clients chose.
+		const uint32_t used =
+		    utf8_plain(code, code_len, caller->error, sizeof(caller->error) / 2);
+		char *rest = caller->error + used;
+
+		rest = stpcpy(rest, ": ");
+		utf8_plain(text, text_len, rest, sizeof(caller->error) - used - 2);
 		return -EREMOTEIO;
 	}
 	result->result = answer->via.array.ptr[3];

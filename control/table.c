@@ -30,23 +30,7 @@ struct table {
 
 const char *table_text(const char *text, uint32_t length, char cell[static TABLE_CELL_BYTES])
 {
-	uint32_t used = 0;
-
-	for (uint32_t at = 0; at < length;) {
-		const uint32_t bytes = utf8_length((const uint8_t *)text + at, length - at);
-		const uint32_t taken = bytes > 0 ? bytes : 1;
-
-		if (used + taken >= TABLE_CELL_BYTES)
-			break;
-		if (bytes > 0 && utf8_printable((const uint8_t *)text + at, bytes)) {
-			memcpy(cell + used, text + at, bytes);
-			used += bytes;
-		} else {
-			cell[used++] = '?';
-		}
-		at += taken;
-	}
-	cell[used] = '\0';
+	utf8_plain(text, length, cell, TABLE_CELL_BYTES);
 	return cell;
 }
 

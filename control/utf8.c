@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/utf8.h"
 
+#include <string.h>
+
 // Bytes of a character by its first byte; 0: none begins so.
 static uint32_t wanted(uint8_t first)
 {
@@ -47,6 +49,28 @@ bool utf8_printable(const uint8_t *bytes, uint32_t length)
 	return code >= 0x20 && !(code >= 0x7f && code <= 0x9f) &&
 	       !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
 	       !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff;
+}
+
+uint32_t utf8_plain(const char *text, uint32_t length, char *plain, uint32_t room)
+{
+	uint32_t used = 0;
+
+	for (uint32_t at = 0; at < length;) {
+		const uint32_t bytes = utf8_length((const uint8_t *)text + at, length - at);
+		const uint32_t taken = bytes > 0 ? bytes : 1;
+
+		if (used + taken >= room)
+			break;
+		if (bytes > 0 && utf8_printable((const uint8_t *)text + at, bytes)) {
+			memcpy(plain + used, text + at, bytes);
+			used += bytes;
+		} else {
+			plain[used++] = '?';
+		}
+		at += taken;
+	}
+	plain[used] = '\0';
+	return used;
 }
 
 uint32_t utf8_characters(const char *text)

@@ -15,6 +15,10 @@ uint32_t utf8_length(const uint8_t *bytes, uint32_t length);
 // marks).
 bool utf8_printable(const uint8_t *bytes, uint32_t length);
 
+// Copies as many whole characters of `length` bytes as fit `room` (at least 1) with a zero; what is
+// no UTF-8, or not printable, becomes '?'. Returns the bytes written, without the zero.
+uint32_t utf8_plain(const char *text, uint32_t length, char *plain, uint32_t room);
+
 // Characters of a zero-terminated text that is UTF-8.
 uint32_t utf8_characters(const char *text);
 

@@ -67,7 +67,10 @@ bool verbs_stopped(void)
 
 void verbs_json(const msgpack_object *result)
 {
-	json_print(stdout, result);
+	if (result != NULL)
+		json_print(stdout, result);
+	else
+		fputs("null", stdout);
 	putchar('\n');
 }
 

@@ -28,6 +28,7 @@ int verbs_call(struct command_line *line, const char *method, const msgpack_sbuf
 // that end in _ms) as people read them. Returns an exit code.
 int verbs_show(struct command_line *line, const char *method, const msgpack_sbuffer *params);
 
+// Prints a value, and null where there is none (NULL), as JSON in a line.
 void verbs_json(const msgpack_object *result);
 
 // Says on stderr why a subscription ended. Returns an exit code.

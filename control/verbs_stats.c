@@ -89,13 +89,14 @@ static void numbers_print(const char *map, const struct samples *samples, bool r
 	     i++) {
 		const msgpack_object *key = &numbers->via.map.ptr[i].key;
 		const msgpack_object *value = &numbers->via.map.ptr[i].val;
+		char name[TABLE_CELL_BYTES];
 
 		if (key->type != MSGPACK_OBJECT_STR ||
 		    value->type != MSGPACK_OBJECT_POSITIVE_INTEGER || value->via.u64 == 0 ||
 		    !room(screen))
 			continue;
-		printf("  %-*.*s %*" PRIu64, NAME_WIDTH, (int)key->via.str.size, key->via.str.ptr,
-		       TOTAL_WIDTH, value->via.u64);
+		table_text(key->via.str.ptr, key->via.str.size, name);
+		printf("  %-*s %*" PRIu64, NAME_WIDTH, name, TOTAL_WIDTH, value->via.u64);
 		if (rates && samples->known)
 			printf(" %*.1f", RATE_WIDTH, rate(samples, map, key, value->via.u64));
 		line_end(screen);
@@ -157,6 +158,9 @@ static void map_json(const char *key, const char *map, const struct samples *sam
 		const msgpack_object *name = &numbers->via.map.ptr[i].key;
 		const msgpack_object *value = &numbers->via.map.ptr[i].val;
 
+		if (name->type != MSGPACK_OBJECT_STR ||
+		    value->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+			continue;
 		fputs(before, stdout);
 		json_print(stdout, name);
 		printf(": %.3f", rate(samples, map, name, value->via.u64));
