@@ -20,7 +20,8 @@ enum {
 	ETHER_BYTES_MAX = 1500,
 	RUN_MS_MAX = 50,
 	JUMP_MS = 100,
-	QUIET_MS_MAX = 5000,
+	QUIET_MS_MAX = 6000,
+	QUIET_STEP_MS = 300,
 	INBOX_FULL = 1024,
 	LINK = 1, // choice of a handle: the backend's link
 };
@@ -500,9 +501,10 @@ static void let_go(void)
 	for (uint32_t i = 0; i < WORKERS; i++)
 		FUZZ_CHECK(dataplane_command(rig.dataplane, i, &all) == 0, "the mailbox is full");
 	run(2);
-	for (uint32_t ms = 0; ms < QUIET_MS_MAX && !quiet(); ms += 20) {
+	// A grace period takes 10 ms of real time: not more of them than there must be.
+	for (uint32_t ms = 0; ms < QUIET_MS_MAX && !quiet(); ms += QUIET_STEP_MS) {
 		rig_grace(&rig); // slots come back
-		run(18);
+		run(QUIET_STEP_MS);
 	}
 	rig_forget(&rig);
 	rig_check_empty(&rig);
