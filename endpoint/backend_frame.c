@@ -69,6 +69,7 @@ static void frame_take(struct holdfast_session *session, uint32_t lane, const st
 		       const struct options *options)
 {
 	session->lane = lane;
+	session->heard_us = session->backend->now_us;
 	switch (frame->type) {
 	case WIRE_DATA:
 	case WIRE_ACK:

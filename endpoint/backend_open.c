@@ -80,6 +80,7 @@ static void open_taken(struct holdfast_session *session, uint32_t lane,
 	const bool was_detached = session->detached;
 
 	session->lane = lane;
+	session->heard_us = session->backend->now_us;
 	session->epoch = block->epoch;
 	session->timeout_ms = options->timeout_ms;
 	session->grace_ms = options->grace_ms;

@@ -182,6 +182,22 @@ static void lane_choose(struct holdfast_session *session)
 	}
 }
 
+// A session that is not heard of for long may have ended while this backend could not be told: an
+// ACK finds out, because a gateway that does not know it says so.
+static void quiet_poll(struct holdfast_session *session)
+{
+	const uint64_t now = session->backend->now_us;
+
+	if (now < session->quiet_us)
+		return;
+	if (now - session->heard_us < BACKEND_QUIET_US) {
+		session->quiet_us = session->heard_us + BACKEND_QUIET_US;
+		return;
+	}
+	session->quiet_us = now + BACKEND_QUIET_US;
+	stream_tell(session->stream);
+}
+
 void backend_session_run(struct holdfast_session *session)
 {
 	struct holdfast_backend *backend = session->backend;
@@ -196,12 +212,16 @@ void backend_session_run(struct holdfast_session *session)
 	deliver(session);
 	if (session->ending && !ending_poll(session))
 		return;
+	if (!session->detached && !session->close_said)
+		quiet_poll(session);
 	if (!transmit(session))
 		due = backend->now_us + 1000; // when the socket has room again
 	else if (!session->close_said && session->link->lanes[session->lane].state == LANE_LIVE)
 		due = stream_deadline_us(session->stream);
 	if (session->detached)
 		due = sooner(due, session->expire_us);
+	else if (!session->close_said)
+		due = sooner(due, session->quiet_us);
 	if (session->close_said)
 		due = sooner(due, sooner(session->close_us, session->close_until_us));
 	else if (session->ending)

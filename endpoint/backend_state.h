@@ -31,6 +31,7 @@ enum {
 	BACKEND_CLOSE_US = 1000000,
 	BACKEND_UNKNOWN_US = 100000, // between UNKNOWNs, in all
 	BACKEND_ASK_US = 500000,     // between questions whether the link still stands
+	BACKEND_QUIET_US = 60000000, // without a frame, after which a session is asked for
 };
 
 enum lane_state { LANE_FREE, LANE_OPENING, LANE_LIVE };
@@ -84,6 +85,8 @@ struct holdfast_session {
 	struct stream *stream;
 	uint32_t timeout_ms, grace_ms;
 	uint64_t expire_us; // while detached
+	uint64_t heard_us;  // when a frame of it last came
+	uint64_t quiet_us;  // when it is looked at whether that was long ago
 	bool detached;
 	bool held;  // on_message said no
 	bool above; // the soft mark

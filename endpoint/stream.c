@@ -250,6 +250,11 @@ void stream_wake(struct stream *stream, uint64_t now_us)
 	stream_probe_arm(stream, now_us);
 }
 
+void stream_tell(struct stream *stream)
+{
+	stream->ack_asked = !stream->frozen;
+}
+
 void stream_triple(const struct stream *stream, struct frame_triple *triple)
 {
 	triple->oldest = stream->outbox.oldest;

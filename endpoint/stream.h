@@ -145,6 +145,9 @@ void stream_pause(struct stream *stream);
 // nothing is marked to be sent again. Nothing if running.
 void stream_wake(struct stream *stream, uint64_t now_us);
 
+// Has an ACK sent, whatever there is to acknowledge. Nothing while frozen.
+void stream_tell(struct stream *stream);
+
 // This side's numbers, as HELLO and OPEN_ACK tell them.
 void stream_triple(const struct stream *stream, struct frame_triple *triple);
 

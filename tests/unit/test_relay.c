@@ -101,6 +101,32 @@ Test(relay, a_detached_client_resumes_when_it_hears_unknown)
 	cr_expect_eq(world->resumed, 1);
 }
 
+Test(relay, a_session_that_ended_unheard_does_not_stay_at_the_backend)
+{
+	world = toy_world_start(11, 1);
+
+	struct toy_caller *caller = toy_world_caller(world, NULL);
+	struct toy_caller *other = toy_world_caller(world, NULL);
+
+	toy_world_connect(world, caller);
+	toy_world_connect(world, other);
+	toy_world_send(world, caller, 3);
+	toy_world_settle(world, 5 * SECOND_US);
+	toy_net_run(&world->net, SECOND_US); // until all of it is acknowledged
+	// As after a CLOSE that was lost for as long as it was repeated.
+	toy_world_session(world, caller)->used = false;
+	toy_net_client_end(&world->net, caller->client);
+	world->callers[0] = *other;
+	world->callers_count = 1;
+	toy_net_run(&world->net, 59 * SECOND_US);
+	cr_expect_eq(world->detached, 0);
+	toy_net_run(&world->net, 10 * SECOND_US);
+	cr_expect_eq(world->detached, 1, "the backend has not asked");
+	toy_net_run(&world->net, 120 * SECOND_US);
+	cr_expect_eq(world->closed, 1);
+	cr_expect_eq(world->closed_code, HOLDFAST_EXPIRED);
+}
+
 Test(relay, a_gateway_that_forgot_everything_is_never_silent_about_it)
 {
 	struct holdfast_client_options options;
