@@ -247,6 +247,13 @@ static uint64_t sooner(uint64_t left, uint64_t right)
 	return left < right ? left : right;
 }
 
+static uint64_t closing_due_us(const struct holdfast_client *client)
+{
+	if (client->close_said)
+		return sooner(client->courtesy_us, client->courtesy_until_us);
+	return client_flushed(client) ? 0 : client->flush_until_us;
+}
+
 static uint64_t due_us(const struct holdfast_client *client)
 {
 	uint64_t due = STREAM_NEVER;
@@ -270,7 +277,7 @@ static uint64_t due_us(const struct holdfast_client *client)
 		break;
 	}
 	if (client->closing && client->state != HOLDFAST_CLIENT_CLOSED)
-		due = sooner(due, client_flushed(client) ? 0 : client->flush_until_us);
+		due = sooner(due, closing_due_us(client));
 	return due;
 }
 

@@ -132,6 +132,7 @@ void holdfast_client_close(struct holdfast_client *client, uint32_t flush_ms)
 	if (!client->closing || until_us < client->flush_until_us)
 		client->flush_until_us = until_us;
 	client->closing = true;
+	client->sleeping = false;
 	if (client->close_code == 0)
 		client->close_code = HOLDFAST_NORMAL;
 	if (client->state == HOLDFAST_CLIENT_IDLE)

@@ -234,6 +234,23 @@ Test(relay, a_sleeping_client_says_so_and_wakes)
 	cr_expect_eq(world->resumed, 1);
 }
 
+Test(relay, closing_in_the_middle_of_falling_asleep_closes)
+{
+	world = toy_world_start(15, 1);
+
+	struct toy_caller *caller = toy_world_caller(world, NULL);
+
+	toy_world_connect(world, caller);
+	toy_net_run(&world->net, SECOND_US);
+	cr_assert_eq(holdfast_client_sleep(caller->client), 0);
+	toy_net_run(&world->net, world->net.delay_us); // the gateway has been told, and answers
+	holdfast_client_close(caller->client, 0);
+	toy_net_run(&world->net, 2 * SECOND_US);
+	cr_expect_eq(caller->sleeping, 0);
+	cr_expect_eq(caller->closed, 1);
+	cr_expect_eq(caller->code, HOLDFAST_NORMAL);
+}
+
 Test(relay, a_held_message_waits_and_slows_the_client)
 {
 	struct holdfast_client_options options;
