@@ -193,6 +193,10 @@ static bool owned_take(struct worker *worker, struct steered *in)
 		return false;
 	}
 	if (in->frame.type == WIRE_CONFIRM) {
+		// One that is repeated shows that its client is there.
+		if (in->from == FRAME_FROM_CLIENT && session->state == SESSION_CONNECTED &&
+		    frame_decode_confirm(&in->frame) == session->epoch)
+			client_heard(worker, in->slot, path);
 		if (!opening_confirm(worker, in->mbuf, in->slot, &in->frame))
 			unknown_answer(worker, in->mbuf, &in->frame, DROP_hello_malformed);
 		return false;

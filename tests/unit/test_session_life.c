@@ -176,6 +176,16 @@ Test(life, a_frame_between_verdict_and_commit_rescues)
 	cr_assert_eq(rig_count(&rig, COUNTER_sessions_rescued), 1);
 }
 
+Test(life, a_repeated_confirm_rescues)
+{
+	rig_open(&rig, &session);
+	fall_silent();
+	rig_confirm(&rig, &session); // the ACK of the first one was lost
+	rig_command(&rig, COMMAND_DETACH, session.handle, SESSION_SILENT, 0);
+	rig_run(&rig, 2);
+	cr_assert_eq(state(), SESSION_CONNECTED);
+}
+
 Test(life, nobody_is_silent_who_was_not_asked)
 {
 	rig_open(&rig, &session);
