@@ -160,11 +160,12 @@ static void packet_go(struct net *net, const struct net_packet *like, uint64_t e
 	heap_push(net, &packet);
 }
 
-// A frame whose body can be cut short without being mistaken for another one that is whole.
+// A frame that, cut short, is no other frame that is whole: a message would be shorter, and a HELLO
+// malformed, which ends its sender for good.
 static bool may_be_cut(const struct net_packet *packet)
 {
 	return packet->len > 1 && packet->bytes[1] != WIRE_DATA &&
-	       packet->bytes[1] != WIRE_DATAGRAM;
+	       packet->bytes[1] != WIRE_DATAGRAM && packet->bytes[1] != WIRE_HELLO;
 }
 
 static void digest_add(struct net *net, const struct net_packet *packet)

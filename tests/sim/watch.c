@@ -18,7 +18,10 @@ enum {
 	SLOTS_MAX = 64,
 	STALLS_MAX = 64,
 	ROUNDING_US = 1000, // stamps are whole milliseconds
-	SLACK_US = 600000,  // for turns of the sweep and for ticks of a control thread at rest
+	// A session that moves takes its stamps to another worker's clock, which may be behind by
+	// as much as no stall is.
+	MOVED_US = WORKER_STALL_MS * 1000,
+	SLACK_US = 600000, // for turns of the sweep and for ticks of a control thread at rest
 };
 
 struct seen {
@@ -130,12 +133,17 @@ static uint64_t limit_us(const struct watched *watched, const struct session *se
 	       SLACK_US;
 }
 
+static uint64_t early_us(const struct watched *watched)
+{
+	return watched->gate->settings.workers > 1 ? ROUNDING_US + MOVED_US : ROUNDING_US;
+}
+
 static void silent_check(const struct watched *watched, const struct session *session,
 			 const struct seen *seen)
 {
 	const uint64_t silent_us = instant_us() - seen->heard_us;
 
-	if (silent_us + ROUNDING_US < (uint64_t)session->timeout_ms * 1000)
+	if (silent_us + early_us(watched) < (uint64_t)session->timeout_ms * 1000)
 		trace_fail("%s finds a session silent that was heard %llu ms ago; T is %u ms",
 			   watched->gate->name, (unsigned long long)silent_us / 1000,
 			   session->timeout_ms);
@@ -149,7 +157,7 @@ static void expired_check(const struct watched *watched, uint32_t slot, const st
 	const struct session_table *table = watched->gate->dataplane->sessions;
 	const uint64_t away_us = instant_us() - seen->detached_us;
 
-	if (away_us + ROUNDING_US < (uint64_t)table->cold[slot].grace_ms * 1000)
+	if (away_us + early_us(watched) < (uint64_t)table->cold[slot].grace_ms * 1000)
 		trace_fail("%s ends a session %llu ms after it was detached; grace is %u ms",
 			   watched->gate->name, (unsigned long long)away_us / 1000,
 			   table->cold[slot].grace_ms);
