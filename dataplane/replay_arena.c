@@ -6,6 +6,7 @@
 
 #include "dataplane/directory.h"
 #include "dataplane/memory.h"
+#include "dataplane/poison.h"
 #include "dataplane/replay_cache.h"
 
 struct replay_arena *replay_arena_create(uint64_t bytes)
@@ -37,6 +38,7 @@ void replay_arena_destroy(struct replay_arena *arena)
 {
 	if (arena == NULL)
 		return;
+	poison_clear(arena->chunks, (size_t)arena->chunks_max * sizeof(*arena->chunks));
 	memory_give_back(arena->chunks, (size_t)arena->chunks_max * sizeof(*arena->chunks));
 	free(arena);
 }

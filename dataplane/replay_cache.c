@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dataplane/poison.h"
+
 static struct replay_chunk *chunk_at(const struct replay_cache *cache, uint32_t chunk)
 {
 	return &cache->arena->chunks[chunk];
@@ -100,6 +102,7 @@ static uint32_t chunk_take(struct replay_cache *cache)
 
 	cache->stock = chunk_at(cache, chunk)->next;
 	cache->stock_count--;
+	poison_clear(chunk_at(cache, chunk)->payload, REPLAY_PAYLOAD_BYTES);
 	return chunk;
 }
 
@@ -116,6 +119,7 @@ static void frame_free(struct replay_cache *cache, uint32_t first)
 	while (chunk != SESSION_NONE) {
 		const uint32_t next = chunk_at(cache, chunk)->next;
 
+		poison_set(chunk_at(cache, chunk)->payload, REPLAY_PAYLOAD_BYTES);
 		chunk_at(cache, chunk)->next = cache->stock;
 		cache->stock = chunk;
 		cache->stock_count++;
