@@ -105,6 +105,20 @@ static int section_find(struct settings_reader *reader, const char *section, cha
 	return 0;
 }
 
+// inih cuts names of sections there.
+enum { INIH_SECTION_LEN = 49 };
+
+// The whole name of what inih calls a section. NULL: refused.
+static const char *section_whole(struct settings_reader *reader, const char *section)
+{
+	if (strlen(section) < INIH_SECTION_LEN)
+		return section;
+	if (strncmp(reader->section, section, INIH_SECTION_LEN) == 0)
+		return reader->section;
+	settings_refuse(reader, "[%s...]: a section begins in the first column", section);
+	return NULL;
+}
+
 // inih calls this for each "name = value". Returns 1, or 0 where it is refused.
 static int pair_read(void *context, const char *section, const char *name, const char *value)
 {
@@ -116,7 +130,8 @@ static int pair_read(void *context, const char *section, const char *name, const
 	if (section[0] == '\0')
 		return settings_refuse(reader, "%s: before any [section]", name);
 
-	const int index = section_find(reader, section, kind);
+	section = section_whole(reader, section);
+	const int index = section != NULL ? section_find(reader, section, kind) : -1;
 
 	if (index < 0)
 		return 0;
@@ -137,13 +152,13 @@ static int pair_read(void *context, const char *section, const char *name, const
 // A section without keys, of which inih says nothing, is one all the same.
 static bool section_begin(struct settings_reader *reader, const char *line)
 {
-	char section[SETTINGS_TEXT_BYTES], kind[32];
 	const size_t len = strcspn(line, "]");
+	char kind[32];
 
-	if (line[0] != '[' || line[len] != ']' || len > sizeof(section))
+	if (line[0] != '[' || line[len] != ']' || len > sizeof(reader->section))
 		return true;
-	snprintf(section, sizeof(section), "%.*s", (int)len - 1, line + 1);
-	return section_find(reader, section, kind) >= 0;
+	snprintf(reader->section, sizeof(reader->section), "%.*s", (int)len - 1, line + 1);
+	return section_find(reader, reader->section, kind) >= 0;
 }
 
 // fgets for inih that refuses lines which its buffer would cut.

@@ -16,6 +16,7 @@ struct settings_reader {
 	struct settings_sources *sources; // or NULL
 	FILE *file;
 	int line;                           // last one read
+	char section[SETTINGS_TEXT_BYTES];  // that began last, whole
 	int line_refused;                   // of the message
 	char message[SETTINGS_ERROR_BYTES]; // of the first thing that was refused
 };

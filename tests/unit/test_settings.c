@@ -322,3 +322,31 @@ Test(settings, an_error_is_one_line_of_plain_characters)
 			cr_expect(*c >= ' ' && *c < 0x7f, "file %zu: %s", i, error);
 	}
 }
+
+Test(settings, a_service_may_have_as_long_a_name_as_the_wire_lets_it)
+{
+	static struct settings settings;
+	char error[SETTINGS_ERROR_BYTES], name[WIRE_NAME_MAX + 2], text[512];
+
+	for (size_t len = 40; len <= WIRE_NAME_MAX + 1; len++) {
+		memset(name, 'n', len);
+		name[len] = '\0';
+		snprintf(text, sizeof(text),
+			 "[port p0]\ndevice = net_null0\naddresses = 192.0.2.10/24\n"
+			 "[service %s]\nbackends = b1\n",
+			 name);
+		if (len > WIRE_NAME_MAX) {
+			cr_expect_eq(load(text, &settings, error), -EINVAL);
+			break;
+		}
+		cr_assert_eq(load(text, &settings, error), 0, "%zu: %s", len, error);
+		cr_expect_eq(settings.services_count, 1, "%zu characters", len);
+		cr_expect_str_eq(settings.services[0].name, name);
+		cr_expect_eq(settings.services[0].names_count, 1, "%zu characters", len);
+	}
+	cr_expect_eq(load(" [service nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn]\n"
+			  "backends = b1\n",
+			  &settings, error),
+		     -EINVAL);
+	cr_expect_not_null(strstr(error, "first column"), "%s", error);
+}
