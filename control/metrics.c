@@ -102,15 +102,17 @@ static const struct {
 };
 
 // "polls" -> holdfast_polls_total, "sent" -> holdfast_sent_packets_total, "stalled_ms" ->
-// holdfast_stalled_seconds_total. Returns by what values are to be divided.
+// holdfast_stalled_seconds_total, and so with "_us". Returns by what values are to be divided.
 static enum scale counter_family(const char *name, char family_name[static NAME_BYTES])
 {
 	const size_t len = strlen(name);
 
-	if (len > 3 && strcmp(name + len - 3, "_ms") == 0) {
+	const bool ms = len > 3 && strcmp(name + len - 3, "_ms") == 0;
+
+	if (ms || (len > 3 && strcmp(name + len - 3, "_us") == 0)) {
 		snprintf(family_name, NAME_BYTES, "holdfast_%.*s_seconds_total", (int)len - 3,
 			 name);
-		return SCALE_MS;
+		return ms ? SCALE_MS : SCALE_US;
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (strcmp(units[i].name, name) == 0) {

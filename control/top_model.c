@@ -104,7 +104,7 @@ static bool another_run(const struct top_sample *before, const struct top_sample
 	}
 	for (uint32_t i = 0; i < now->workers_count; i++) {
 		if (now->workers[i].polls < before->workers[i].polls ||
-		    now->workers[i].polls_busy < before->workers[i].polls_busy ||
+		    now->workers[i].busy_us < before->workers[i].busy_us ||
 		    now->workers[i].received < before->workers[i].received ||
 		    now->workers[i].handed_over < before->workers[i].handed_over ||
 		    now->workers[i].stalled_ms < before->workers[i].stalled_ms)
@@ -130,7 +130,7 @@ static struct top_worker worker_of(const struct top_worker_sample *before,
 
 	return (struct top_worker){
 	    .running = polls > 0,
-	    .busy = share(now->polls_busy - before->polls_busy, polls),
+	    .busy = share(now->busy_us - before->busy_us, (uint64_t)(seconds * US_PER_SECOND)),
 	    .received = (double)received / seconds,
 	    .handed_over = share(now->handed_over - before->handed_over, received),
 	    .stalled_ms = now->stalled_ms - before->stalled_ms,

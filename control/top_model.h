@@ -48,7 +48,7 @@ struct top_rows {
 };
 
 struct top_worker_sample {
-	uint64_t received, handed_over, polls, polls_busy, stalled_ms, sessions;
+	uint64_t received, handed_over, polls, busy_us, stalled_ms, sessions;
 };
 
 // One stats notification. drops are sorted by name.
@@ -63,7 +63,7 @@ struct top_sample {
 
 struct top_worker {
 	bool running;        // it polled between the samples
-	double busy;         // polls that found a packet, of all its polls, 0 to 1
+	double busy;         // time in passes that found something to do, of all time, 0 to 1
 	double received;     // packets a second
 	double handed_over;  // of the packets that it received, 0 to 1
 	uint64_t stalled_ms; // since the sample before

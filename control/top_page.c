@@ -95,7 +95,7 @@ static void draw_help(struct top_canvas *canvas, int first, int last)
 	    "> <       next sessions, and the first again",
 	    "e         evict the session, after a question",
 	    "",
-	    "busy      polls that found a packet, of all",
+	    "busy      time in polls that found something to do",
 	    "stalled   a worker did not run",
 	    "red       drops that grow, workers that stall",
 	    "change/s  sessions that came less those gone",

@@ -78,7 +78,7 @@ static void worker_read(struct top_worker_sample *worker, const msgpack_object *
 	    .received = caller_get_uint(counters, "received"),
 	    .handed_over = caller_get_uint(counters, "handed_over"),
 	    .polls = caller_get_uint(counters, "polls"),
-	    .polls_busy = caller_get_uint(counters, "polls_busy"),
+	    .busy_us = caller_get_uint(counters, "busy_us"),
 	    .stalled_ms = caller_get_uint(counters, "stalled_ms"),
 	};
 	for (int i = 0; i < TOP_STATES; i++)

@@ -56,7 +56,7 @@
 	X(notices_lost, "notices about sessions that control did not get: its mailbox was full")   \
 	X(illegal_edges, "state changes asked for that no rule allows: a fault of the gateway")    \
 	X(polls, "passes of the poll loop")                                                        \
-	X(polls_busy, "passes that found a packet")                                                \
+	X(busy_us, "microseconds in passes that found something to do")                            \
 	X(stalled_ms, "milliseconds in which the worker did not run, added to time-outs")
 
 // X(name, text)

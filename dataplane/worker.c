@@ -59,6 +59,17 @@ static void clocks_advance(struct worker *worker, uint64_t now_tsc)
 	}
 }
 
+// The time of a pass is known when the next begins.
+static void time_advance(struct worker *worker, uint64_t now_tsc)
+{
+	const uint64_t before_us = worker->now_us;
+
+	clocks_advance(worker, now_tsc);
+	if (worker->busy)
+		counters_add(&worker->counters, COUNTER_busy_us,
+			     RTE_MIN(worker->now_us - before_us, WORKER_STALL_MS * UINT64_C(1000)));
+}
+
 static uint32_t ports_poll(struct worker *worker)
 {
 	struct rte_mbuf *frames[BURST_MAX];
@@ -129,7 +140,7 @@ uint32_t worker_poll(struct worker *worker, uint64_t now_tsc)
 {
 	uint32_t found = 0;
 
-	clocks_advance(worker, now_tsc);
+	time_advance(worker, now_tsc);
 	// Acquire, more than rcu_dereference() gives: lanes, which control started anew before it
 	// published, do not hang on this pointer. Pairs with dataplane_publish().
 	worker->directory = __atomic_load_n(&worker->dataplane->directory, __ATOMIC_ACQUIRE);
@@ -145,8 +156,7 @@ uint32_t worker_poll(struct worker *worker, uint64_t now_tsc)
 	session_table_reclaim(worker);
 	packet_flush(worker);
 	counters_add(&worker->counters, COUNTER_polls, 1);
-	if (found > 0)
-		counters_add(&worker->counters, COUNTER_polls_busy, 1);
+	worker->busy = found > 0;
 	urcu_qsbr_quiescent_state();
 	return found;
 }

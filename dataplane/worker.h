@@ -117,6 +117,7 @@ struct worker {
 	uint32_t resumes_left; // of this second's share
 	uint64_t resumes_second;
 	bool announced;   // own addresses to the neighbours
+	bool busy;        // the last pass found something to do
 	uint64_t last_ms; // of now_us, at the last pass
 };
 

@@ -220,6 +220,21 @@ Test(life, a_stalled_worker_kills_nobody)
 	cr_assert_geq(rig_count(&rig, COUNTER_stalled_ms), 29900);
 }
 
+Test(life, only_passes_that_found_something_to_do_count_as_busy)
+{
+	uint64_t before;
+
+	rig_open(&rig, &session);
+	rig_run(&rig, 5);
+	before = rig_count(&rig, COUNTER_busy_us);
+	rig_run(&rig, 100);
+	cr_assert_eq(rig_count(&rig, COUNTER_busy_us), before, "nothing to do");
+	rig_up(&rig, &session, 0, 0, "work");
+	rig_run(&rig, 100);
+	cr_assert_gt(rig_count(&rig, COUNTER_busy_us), before);
+	cr_assert_leq(rig_count(&rig, COUNTER_busy_us) - before, 10000, "not the passes after it");
+}
+
 Test(life, a_heartbeat_counts_how_often_it_was_asked_in_vain)
 {
 	rig_open(&rig, &session);

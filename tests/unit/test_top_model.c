@@ -18,8 +18,8 @@ static void drops_set(struct top_sample *sample, uint32_t count, const struct to
 	sample->drops.count = count;
 }
 
-// A gateway of two workers after so many seconds: 1000 packets a second in, of 125 bytes; a third
-// of its polls busy; every fourth packet of worker 1 handed over.
+// A gateway of two workers after so many seconds: 1000 packets a second in, of 125 bytes; worker 0
+// is busy for a quarter of its time; every fourth packet of worker 1 is handed over.
 static struct top_sample sample_at(uint64_t seconds)
 {
 	struct top_sample sample = {.taken_us = 77 + seconds * SECOND_US, .workers_count = 2};
@@ -32,7 +32,7 @@ static struct top_sample sample_at(uint64_t seconds)
 	sample.states[1] = 40;
 	sample.states[2] = 2;
 	sample.workers[0] = (struct top_worker_sample){
-	    .received = 600 * seconds, .polls = 3000 * seconds, .polls_busy = 1000 * seconds};
+	    .received = 600 * seconds, .polls = 3000 * seconds, .busy_us = 250000 * seconds};
 	sample.workers[1] = (struct top_worker_sample){.received = 400 * seconds,
 						       .handed_over = 100 * seconds,
 						       .polls = 10 * seconds,
@@ -87,7 +87,7 @@ Test(top_model, a_worker_has_its_own_load)
 	struct top_figures figures;
 
 	now.workers[0].polls = before.workers[0].polls;
-	now.workers[0].polls_busy = before.workers[0].polls_busy;
+	now.workers[0].busy_us = before.workers[0].busy_us;
 	cr_assert_eq(top_figures_init(&figures, &before, &now), 0);
 	cr_expect_not(figures.workers[0].running, "no poll between the samples");
 	cr_expect_eq(figures.workers[0].busy, 0);
@@ -101,13 +101,13 @@ Test(top_model, a_worker_has_its_own_load)
 	top_sample_fini(&now);
 }
 
-Test(top_model, busy_polls_are_a_share_of_all_polls)
+Test(top_model, busy_time_is_a_share_of_the_time_between_the_samples)
 {
 	static const struct {
-		uint64_t polls, busy;
+		uint64_t busy_us;
 		double share;
 	} cases[] = {
-	    {0, 0, 0}, {1, 0, 0}, {1, 1, 1}, {4, 1, 0.25}, {4, 5, 1}, {UINT64_MAX / 2, 0, 0},
+	    {0, 0}, {SECOND_US / 4, 0.25}, {SECOND_US, 1}, {SECOND_US + 7, 1}, {UINT64_MAX / 2, 1},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -115,8 +115,7 @@ Test(top_model, busy_polls_are_a_share_of_all_polls)
 		struct top_sample now = {.taken_us = SECOND_US, .workers_count = 1};
 		struct top_figures figures;
 
-		now.workers[0].polls = cases[i].polls;
-		now.workers[0].polls_busy = cases[i].busy;
+		now.workers[0].busy_us = cases[i].busy_us;
 		cr_assert_eq(top_figures_init(&figures, &before, &now), 0);
 		cr_expect_float_eq(figures.workers[0].busy, cases[i].share, 1e-9, "case %zu", i);
 		top_figures_fini(&figures);

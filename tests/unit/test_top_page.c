@@ -34,7 +34,7 @@ static void state_fill(struct top_state *state, uint32_t workers, uint32_t servi
 		sample.drops.count = 2;
 		for (uint32_t i = 0; i < workers; i++) {
 			sample.workers[i].polls = 100 * second;
-			sample.workers[i].polls_busy = 50 * second;
+			sample.workers[i].busy_us = 500000 * second;
 		}
 		cr_assert_eq(top_state_sample(state, &sample), 0);
 		for (uint32_t i = 0; i < services; i++) {
