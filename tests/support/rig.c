@@ -10,6 +10,7 @@
 #include <rte_udp.h>
 
 #include "dataplane/errand.h"
+#include "tests/support/rig_threads.h"
 
 enum {
 	WIRE_PACKETS = 2047,
@@ -112,11 +113,13 @@ static void settings_fill(const struct rig_settings *from, struct dataplane_sett
 	    .attempts_max = from->attempts_max,
 	    .replay_bytes = from->replay_bytes,
 	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
-	    .stepped = true,
+	    .stepped = !from->threaded,
+	    .yield_when_idle = from->threaded,
 	    .telemetry = from->telemetry,
 	};
 	snprintf(to->ports[0].name, sizeof(to->ports[0].name), "p0");
-	snprintf(to->ports[0].device, sizeof(to->ports[0].device), "net_ring0");
+	snprintf(to->ports[0].device, sizeof(to->ports[0].device), "%s",
+		 from->threaded ? RIG_THREADS_DEVICE : "net_ring0");
 	to->ports[0].vlan = from->vlan;
 	memcpy(to->addresses[0].ip, own_ipv4, 16);
 	memcpy(to->addresses[1].ip, own_ipv6, 16);
@@ -142,11 +145,13 @@ void rig_start(struct rig *rig, const struct rig_settings *wanted)
 	rig->dataplane = dataplane_start(&settings, &huge, error);
 	RIG_CHECK(rig->dataplane != NULL, "%s", error);
 	urcu_qsbr_set_thread_call_rcu_data(rig->dataplane->reclaimer);
-	for (uint32_t i = 0; i < rig->settings.workers; i++) {
+	for (uint32_t i = 0; i < rig->settings.workers && !wanted->threaded; i++) {
 		snprintf(name, sizeof(name), "ETH_RXTX%u_net_ring0", i);
-		rig->wires[i] = rte_ring_lookup(name);
+		rig->wires[i] = rig->arrivals[i] = rte_ring_lookup(name);
 		RIG_CHECK(rig->wires[i] != NULL, "%s", name);
 	}
+	if (wanted->threaded)
+		rig_threads_wire(rig);
 	rig->packets = rte_pktmbuf_pool_create("wire", WIRE_PACKETS, 0, PACKET_PRIVATE_BYTES,
 					       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	rig->inbox = calloc(RIG_INBOX, sizeof(*rig->inbox));
@@ -225,8 +230,14 @@ static void wire_collect(struct rig *rig, uint16_t queue)
 
 static void step(struct rig *rig, uint16_t worker)
 {
-	worker_poll(rig->dataplane->workers[worker], rig->tsc);
-	wire_collect(rig, worker);
+	if (!rig->settings.threaded) {
+		worker_poll(rig->dataplane->workers[worker], rig->tsc);
+		wire_collect(rig, worker);
+		return;
+	}
+	rig_threads_pass(rig);
+	for (uint16_t i = 0; i < rig->settings.workers; i++)
+		wire_collect(rig, i);
 }
 
 void rig_send_raw(struct rig *rig, uint16_t queue, const uint8_t *bytes, uint32_t len)
@@ -235,7 +246,7 @@ void rig_send_raw(struct rig *rig, uint16_t queue, const uint8_t *bytes, uint32_
 
 	RIG_CHECK(mbuf != NULL, "out of memory");
 	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)len), bytes, len);
-	RIG_CHECK(rte_ring_enqueue(rig->wires[queue], mbuf) == 0, "the wire is full");
+	RIG_CHECK(rte_ring_enqueue(rig->arrivals[queue], mbuf) == 0, "the wire is full");
 	step(rig, queue);
 }
 
@@ -383,7 +394,8 @@ void rig_run(struct rig *rig, uint32_t ms)
 	for (uint32_t i = 0; i < ms; i++) {
 		rig->ms++;
 		rig->tsc += tsc_per_ms;
-		for (uint16_t worker = 0; worker < rig->settings.workers; worker++)
+		for (uint16_t worker = 0;
+		     worker < (rig->settings.threaded ? 1 : rig->settings.workers); worker++)
 			step(rig, worker);
 		if (!rig->paused)
 			control(rig);
@@ -454,8 +466,10 @@ enum session_state rig_state(const struct rig *rig, uint64_t handle)
 {
 	const uint32_t slot = session_table_lookup(rig->dataplane->sessions, handle);
 
-	return slot != SESSION_NONE ? (enum session_state)rig->dataplane->sessions->hot[slot].state
-				    : SESSION_FREE;
+	return slot != SESSION_NONE
+		   ? (enum session_state)__atomic_load_n(&rig->dataplane->sessions->hot[slot].state,
+							 __ATOMIC_ACQUIRE)
+		   : SESSION_FREE;
 }
 
 // received + made here = sent + consumed + sum(drops)
@@ -516,6 +530,10 @@ void rig_stop(struct rig *rig)
 	const struct command command = {.kind = COMMAND_LET_GO_ALL};
 
 	rig->paused = false;
+	if (rig->settings.threaded) {
+		rig_threads_stop(rig);
+		return;
+	}
 	for (uint32_t i = 0; i < rig->settings.workers; i++)
 		offer(rig, i, &command);
 	for (uint32_t left = QUIET_MS; left > 0; left -= !walking(rig)) {

@@ -4,6 +4,9 @@
 //
 //     client --frame--> [ wire ] --> worker_poll() --> [ wire ] --> inbox --> rig_take(peer)
 //
+// A threaded rig is the same with workers on lcores of their own, in real time: a step waits until
+// each has gone round several times. It checks nothing at the end.
+//
 // One thread. One rig at a time in a process; it needs neither root nor hugepages. rig_stop()
 // checks that nothing is missing: packets, chunks, sessions, attempts, errands. A check that fails
 // says what and where, and ends the process, which any test program takes for a failure.
@@ -69,13 +72,15 @@ struct rig_settings {
 	uint32_t resumes_per_second;
 	bool ipv6;      // peers made by rig_peer() are
 	bool telemetry; // the test says where, by RUNTIME_DIRECTORY
+	bool threaded;  // see below
 };
 
 struct rig {
 	struct dataplane *dataplane;
 	struct rig_settings settings;
-	struct rte_ring *wires[DIRECTORY_WORKERS_MAX]; // of the net_ring device, by queue
-	struct rte_mempool *packets;                   // of what the rig sends
+	struct rte_ring *wires[DIRECTORY_WORKERS_MAX];    // what leaves, by queue
+	struct rte_ring *arrivals[DIRECTORY_WORKERS_MAX]; // what comes: the same, unless threaded
+	struct rte_mempool *packets;                      // of what the rig sends
 	struct rig_packet *inbox;
 	uint32_t inbox_count;
 	struct notice notices[RIG_NOTICES]; // that the test has not taken yet, FRAME excepted
