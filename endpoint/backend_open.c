@@ -111,7 +111,9 @@ static void open_new(struct backend_link *link, uint32_t lane, const struct fram
 	struct stream_path path;
 	uint16_t code = 0;
 
+	// An OPEN that was on its way for long must not bring back what has ended.
 	if ((frame->flags & WIRE_FLAG_RESUME) != 0 ||
+	    backend_table_ended(backend, block->session, frame->channel, block->epoch) ||
 	    handshake_check(&block->triples[0], &zeros) != HANDSHAKE_GOOD)
 		code = HOLDFAST_STATE_MISMATCH;
 	else if (backend->closing)

@@ -57,6 +57,7 @@ void backend_session_over(struct holdfast_session *session, uint16_t code, const
 			      HOLDFAST_LOG_INFO, "session %016" PRIx64 " lost, code %u: %s",
 			      session->handle, code, reason);
 	backend_session_event(session, HOLDFAST_SESSION_EVENT_CLOSED, code, reason);
+	backend_table_end(session);
 	backend_session_free(session);
 }
 

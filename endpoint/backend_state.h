@@ -32,6 +32,7 @@ enum {
 	BACKEND_UNKNOWN_US = 100000, // between UNKNOWNs, in all
 	BACKEND_ASK_US = 500000,     // between questions whether the link still stands
 	BACKEND_QUIET_US = 60000000, // without a frame, after which a session is asked for
+	BACKEND_ENDED = 4096,        // sessions that ended last, remembered
 };
 
 enum lane_state { LANE_FREE, LANE_OPENING, LANE_LIVE };
@@ -99,6 +100,12 @@ struct holdfast_session {
 	uint8_t meta[WIRE_META_MAX];
 };
 
+// A session that ended. Its place goes by its hash; a later one can take it.
+struct backend_ended {
+	uint64_t hash;
+	uint32_t epoch;
+};
+
 struct holdfast_backend {
 	struct holdfast_backend_options options;
 	char service[WIRE_NAME_MAX + 1];
@@ -112,6 +119,7 @@ struct holdfast_backend {
 	struct pool pool;
 	struct heap timers;
 	struct id_table by_handle, by_id;
+	struct backend_ended ended[BACKEND_ENDED];
 	uint32_t sessions_count;
 	uint32_t links_count;
 	struct backend_link links[HOLDFAST_GATEWAYS_MAX];
@@ -155,6 +163,10 @@ struct holdfast_session *backend_table_find_id(struct holdfast_backend *backend,
 int backend_table_reserve(struct holdfast_backend *backend);
 void backend_table_insert(struct holdfast_session *session);
 void backend_table_remove(struct holdfast_session *session);
+// Remembers that a session has ended, and tells whether one has, at this epoch or a later one.
+void backend_table_end(struct holdfast_session *session);
+bool backend_table_ended(const struct holdfast_backend *backend, const uint8_t *id, uint8_t channel,
+			 uint32_t epoch);
 // The session has another handle from now on.
 void backend_table_move(struct holdfast_session *session, struct backend_link *link,
 			uint64_t handle);

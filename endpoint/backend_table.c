@@ -111,3 +111,21 @@ void backend_table_move(struct holdfast_session *session, struct backend_link *l
 	session->handle = handle;
 	id_table_insert(&backend->by_handle, session_hash(session), session);
 }
+
+void backend_table_end(struct holdfast_session *session)
+{
+	struct holdfast_backend *backend = session->backend;
+	const uint64_t hash = id_hash(backend, session->id, session->channel);
+
+	backend->ended[hash % BACKEND_ENDED] =
+	    (struct backend_ended){.hash = hash, .epoch = session->epoch};
+}
+
+bool backend_table_ended(const struct holdfast_backend *backend, const uint8_t *id, uint8_t channel,
+			 uint32_t epoch)
+{
+	const uint64_t hash = id_hash(backend, id, channel);
+	const struct backend_ended *ended = &backend->ended[hash % BACKEND_ENDED];
+
+	return ended->hash == hash && epoch <= ended->epoch;
+}

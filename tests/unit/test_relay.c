@@ -234,6 +234,29 @@ Test(relay, a_sleeping_client_says_so_and_wakes)
 	cr_expect_eq(world->resumed, 1);
 }
 
+Test(relay, an_open_that_comes_late_does_not_bring_back_a_session_that_ended)
+{
+	struct toy_session *place, before;
+
+	world = toy_world_start(16, 1);
+
+	struct toy_caller *caller = toy_world_caller(world, NULL);
+
+	toy_world_connect(world, caller);
+	place = toy_world_session(world, caller);
+	before = *place;
+	holdfast_client_close(caller->client, 0);
+	toy_net_run(&world->net, SECOND_US);
+	cr_assert_eq(world->closed, 1);
+	*place = before; // as far as the network is concerned
+	place->opened = 0;
+	place->fresh = 1;
+	toy_open_send(&world->gateway, place);
+	toy_net_run(&world->net, SECOND_US);
+	cr_expect_eq(world->opened, 1, "it was opened again");
+	cr_expect_gt(world->gateway.open_refusals, 0);
+}
+
 Test(relay, closing_in_the_middle_of_falling_asleep_closes)
 {
 	world = toy_world_start(15, 1);
