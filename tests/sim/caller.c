@@ -42,6 +42,24 @@ static void channel_reset(struct caller *caller, uint32_t channel)
 	    ledger_open(caller->ledger, true, caller->endpoint, caller->session, (uint8_t)channel);
 }
 
+static void attempts_note(struct caller *caller)
+{
+	caller->attempts = caller->client->stats.attempts;
+	caller->attempts_us = instant_us();
+	caller->excused = 0;
+}
+
+// Whoever does not get through tries so often and then rarely.
+static void attempts_check(const struct caller *caller)
+{
+	const uint64_t since = caller->client->stats.attempts - caller->attempts;
+	const uint64_t slow = (instant_us() - caller->attempts_us) / RECONNECT_DELAY_MAX_US;
+
+	if (since > RECONNECT_BUDGET + 1 + slow + caller->excused)
+		trace_fail("%s has begun %u attempts in %u ms", caller->name, (uint32_t)since,
+			   (uint32_t)((instant_us() - caller->attempts_us) / 1000));
+}
+
 static void happened(void *context, struct holdfast_client *client,
 		     const struct holdfast_client_event *event)
 {
@@ -50,6 +68,12 @@ static void happened(void *context, struct holdfast_client *client,
 	if (caller->over)
 		trace_fail("%s is told of something after CLOSED", caller->name);
 	switch (event->kind) {
+	case HOLDFAST_CLIENT_EVENT_CONNECTED:
+		attempts_note(caller);
+		break;
+	case HOLDFAST_CLIENT_EVENT_REFUSED:
+		caller->excused++;
+		break;
 	case HOLDFAST_CLIENT_EVENT_LOST:
 		lines_tell(caller);
 		caller->renewing = true;
@@ -145,6 +169,7 @@ void caller_start(struct caller *caller)
 		trace_fail("%s cannot be made", caller->name);
 		return;
 	}
+	attempts_note(caller);
 	session_look(caller);
 	lines_open(caller);
 	holdfast_client_connect(caller->client);
@@ -171,6 +196,7 @@ uint64_t caller_turn(struct caller *caller)
 	holdfast_client_process(caller->client);
 	if (memcmp(caller->client->id, caller->session, sizeof(caller->session)) != 0)
 		trace_fail("the session of %s was replaced silently", caller->name);
+	attempts_check(caller);
 	wait_ms = holdfast_client_timeout_ms(caller->client);
 	return wait_ms >= 0 ? instant_us() + (uint64_t)wait_ms * 1000 : UINT64_MAX;
 }
@@ -198,6 +224,12 @@ void caller_hold(struct caller *caller, bool hold)
 		holdfast_client_continue(caller->client, (uint8_t)k);
 }
 
+void caller_move(struct caller *caller)
+{
+	caller->excused++;
+	holdfast_client_move(caller->client, NULL);
+}
+
 void caller_sleep(struct caller *caller)
 {
 	caller->sleeping = holdfast_client_sleep(caller->client) == 0;
@@ -206,6 +238,7 @@ void caller_sleep(struct caller *caller)
 void caller_wake(struct caller *caller)
 {
 	caller->sleeping = false;
+	caller->excused++;
 	if (caller->client != NULL)
 		holdfast_client_connect(caller->client);
 }

@@ -29,6 +29,9 @@ struct caller {
 	bool sleeping;                  // it was told to sleep, and not to wake
 	bool over;                      // CLOSED was told
 	bool renewing;                  // LOST was told, RENEWED is to follow
+	uint64_t attempts;              // begun until it was connected last
+	uint64_t attempts_us;           // when that was
+	uint32_t excused;               // attempts since then that cost no budget
 	uint16_t code;                  // of the end
 	uint8_t session[WIRE_SESSION_ID_BYTES];
 	uint32_t sending[SIM_CHANNELS_MAX];   // line of each channel
@@ -46,6 +49,7 @@ uint64_t caller_turn(struct caller *caller);
 
 void caller_send(struct caller *caller, uint32_t channel, uint32_t count);
 void caller_hold(struct caller *caller, bool hold);
+void caller_move(struct caller *caller);
 void caller_sleep(struct caller *caller);
 void caller_wake(struct caller *caller);
 void caller_close(struct caller *caller, uint32_t flush_ms);

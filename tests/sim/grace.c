@@ -65,6 +65,11 @@ void grace_passed(uint32_t gate, uint32_t worker)
 		workers_seen[gate] = worker + 1;
 }
 
+uint64_t grace_passes(uint32_t gate, uint32_t worker)
+{
+	return passes[gate][worker];
+}
+
 static bool over(const struct waiting *waiting)
 {
 	if (waiting->due_us > instant_us())

@@ -19,6 +19,9 @@ void grace_enter(uint32_t gate);
 // A worker of a gateway has made a pass.
 void grace_passed(uint32_t gate, uint32_t worker);
 
+// How many passes it has made.
+uint64_t grace_passes(uint32_t gate, uint32_t worker);
+
 // Runs what is due.
 void grace_run(void);
 

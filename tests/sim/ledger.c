@@ -177,6 +177,8 @@ void ledger_return(struct ledger *ledger, uint32_t line, uint64_t number, enum h
 		return;
 	}
 	of = &ledger->lines[line];
+	trace_line("message %" PRIu64 " of line %u is handed back: %s", number, line,
+		   mark == HOLDFAST_NOT_SENT ? "not sent" : "maybe delivered");
 	if (of->told || number < of->returned_next)
 		trace_fail("message %" PRIu64 " of line %u is handed back %s", number, line,
 			   of->told ? "after its end" : "out of order");

@@ -242,10 +242,11 @@ static void arrive_up(struct net *net, const struct net_packet *packet)
 {
 	struct gate *gate = &net->gates[packet->gate];
 	uint8_t bytes[SIM_PACKET_BYTES];
-	uint32_t len;
+	uint32_t queue, len;
 
 	if (gate->dataplane == NULL)
 		return;
+	queue = queue_of(gate, &packet->from);
 	len = ether_wrap(&packet->from, &gate->at, gate->dataplane->ports[0].mac, packet->bytes,
 			 packet->len, bytes);
 	if (packet->flipped) {
@@ -253,8 +254,8 @@ static void arrive_up(struct net *net, const struct net_packet *packet)
 
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	if (gate_receive(gate, queue_of(gate, &packet->from), bytes, len) && !packet->flipped)
-		net->world.gate_hears(net->world.context, packet->gate, &packet->from,
+	if (gate_receive(gate, queue, bytes, len) && !packet->flipped)
+		net->world.gate_hears(net->world.context, packet->gate, queue, &packet->from,
 				      packet->bytes, packet->len);
 }
 

@@ -67,9 +67,9 @@ struct net_host {
 // Told of what arrives; context is the net's.
 struct net_world {
 	void *context;
-	// A frame reaches the queue of a gate.
-	void (*gate_hears)(void *context, uint32_t gate, const struct address *from,
-			   const uint8_t *frame, uint32_t len);
+	// A frame reaches the queue of a gate's worker.
+	void (*gate_hears)(void *context, uint32_t gate, uint32_t worker,
+			   const struct address *from, const uint8_t *frame, uint32_t len);
 	// Something waits for an endpoint.
 	void (*endpoint_hears)(void *context, uint32_t endpoint);
 };

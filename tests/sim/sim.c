@@ -16,13 +16,14 @@ enum { TRACE_TAIL = 60, TRACE_ALL = 10000000 };
 
 static const char usage[] =
     "usage: sim [--seed N | --seeds N..M | --random | --shrink N] [--seconds S] [--all]\n"
-    "           [--twice] [--without I,I...] [--trace] [--plan]\n"
+    "           [--brief] [--twice] [--without I,I...] [--trace] [--plan]\n"
     "\n"
     "  --seed N     one run\n"
     "  --seeds N..M these (default 1..1000)\n"
     "  --random     seeds from a random one on; it is printed\n"
     "  --seconds S  begins no run after S seconds\n"
     "  --all        goes on after a seed that fails\n"
+    "  --brief      tells of a seed that fails in one line\n"
     "  --twice      each seed twice; both runs must be the same\n"
     "  --shrink N   takes events away from the schedule of seed N for as long as it fails\n"
     "  --without I  with --seed: without these events of the schedule\n"
@@ -33,7 +34,7 @@ static const char usage[] =
 struct arguments {
 	uint64_t first, last;
 	uint32_t seconds; // 0: no limit
-	bool one, shrink, all, twice, trace, plan_only;
+	bool one, shrink, all, brief, twice, trace, plan_only;
 	const char *without;
 };
 
@@ -60,17 +61,13 @@ static bool read_number(const char *text, uint64_t *number)
 // Returns whether they can be used.
 static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 {
-	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-						{"seeds", required_argument, NULL, 'r'},
-						{"random", no_argument, NULL, 'x'},
-						{"shrink", required_argument, NULL, 'k'},
-						{"seconds", required_argument, NULL, 't'},
-						{"all", no_argument, NULL, 'a'},
-						{"without", required_argument, NULL, 'w'},
-						{"trace", no_argument, NULL, 'v'},
-						{"plan", no_argument, NULL, 'p'},
-						{"twice", no_argument, NULL, '2'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	    {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'r'},
+	    {"random", no_argument, NULL, 'x'},        {"shrink", required_argument, NULL, 'k'},
+	    {"seconds", required_argument, NULL, 't'}, {"all", no_argument, NULL, 'a'},
+	    {"without", required_argument, NULL, 'w'}, {"trace", no_argument, NULL, 'v'},
+	    {"plan", no_argument, NULL, 'p'},          {"twice", no_argument, NULL, '2'},
+	    {"brief", no_argument, NULL, 'b'},         {NULL, 0, NULL, 0}};
 	bool good = true;
 	uint64_t number = 0;
 	int option;
@@ -96,6 +93,9 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'a':
 			arguments->all = true;
+			break;
+		case 'b':
+			arguments->brief = true;
 			break;
 		case '2':
 			arguments->twice = true;
@@ -228,7 +228,7 @@ static int many_runs(const char *program, const struct arguments *arguments)
 		sum.virtual_us += result.virtual_us;
 		if (result.failed) {
 			failed++;
-			failure_print(program, &result, arguments->all);
+			failure_print(program, &result, arguments->all || arguments->brief);
 		}
 		task.first = result.seed + 1;
 	} while (result.failed && arguments->all && task.first <= task.last);

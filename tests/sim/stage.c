@@ -53,12 +53,12 @@ static void random_begin(uint64_t seed)
 
 // ---- Beginning and end -------------------------------------------------------------------------
 
-static void gate_hears(void *context, uint32_t gate, const struct address *from,
+static void gate_hears(void *context, uint32_t gate, uint32_t worker, const struct address *from,
 		       const uint8_t *frame, uint32_t len)
 {
 	struct stage *stage = context;
 
-	watch_heard(&stage->gates[gate], from, frame, len);
+	watch_heard(&stage->gates[gate], worker, from, frame, len);
 }
 
 static void endpoint_hears(void *context, uint32_t endpoint)

@@ -71,7 +71,7 @@ static void caller_event(struct stage *stage, const struct plan_event *event)
 		caller_send(caller, event->other, event->amount);
 		break;
 	case PLAN_MOVE:
-		holdfast_client_move(caller->client, NULL);
+		caller_move(caller);
 		break;
 	case PLAN_SLEEP:
 		caller_sleep(caller);
@@ -130,6 +130,8 @@ static void gate_stop(struct stage *stage, const struct plan_event *event)
 			gate_stop_worker(gate, i, until_us);
 	}
 	watch_stalled(gate, until_us);
+	if (event->kind == PLAN_STOP_GATE) // its control adds the stall to that of its workers
+		watch_stalled(gate, until_us);
 }
 
 static void evicted(void *context, uint64_t handle, bool done)

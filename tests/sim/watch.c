@@ -11,6 +11,7 @@
 #include "protocol/liveness.h"
 #include "protocol/session_state.h"
 #include "tests/sim/gate.h"
+#include "tests/sim/grace.h"
 #include "tests/sim/instant.h"
 #include "tests/sim/trace.h"
 
@@ -32,6 +33,12 @@ struct seen {
 	bool late; // that it was found too late was told
 };
 
+// A slot that was given back.
+struct freed {
+	bool waits; // for its grace period
+	uint64_t passes[SIM_WORKERS_MAX];
+};
+
 struct stall {
 	uint64_t began_us, end_us;
 };
@@ -39,6 +46,7 @@ struct stall {
 struct watched {
 	struct gate *gate;
 	struct seen seen[SLOTS_MAX];
+	struct freed freed[SLOTS_MAX];
 	uint32_t stalls_count;
 	struct stall stalls[STALLS_MAX];
 };
@@ -47,6 +55,11 @@ bool __wrap_session_table_transition(struct worker *worker, uint32_t slot, enum 
 				     enum session_reason reason);
 bool __real_session_table_transition(struct worker *worker, uint32_t slot, enum session_state to,
 				     enum session_reason reason);
+
+int __wrap_session_table_add(struct worker *worker, const struct session_birth *birth,
+			     uint32_t *slot);
+int __real_session_table_add(struct worker *worker, const struct session_birth *birth,
+			     uint32_t *slot);
 
 static struct watched gates[SIM_GATES_MAX];
 
@@ -74,7 +87,16 @@ static struct seen *seen_of(struct watched *watched, uint32_t slot)
 	return seen;
 }
 
-void watch_heard(struct gate *gate, const struct address *from, const uint8_t *bytes, uint32_t len)
+// Whether the owner of a session cannot know of what came in: it landed on another worker, which
+// does not run. The clock of that one is not what its owner judges by.
+static bool out_of_reach(const struct gate *gate, uint32_t slot, uint32_t worker)
+{
+	return gate->dataplane->sessions->hot[slot].owner != worker &&
+	       gate->workers[worker].stopped_us > instant_us();
+}
+
+void watch_heard(struct gate *gate, uint32_t worker, const struct address *from,
+		 const uint8_t *bytes, uint32_t len)
 {
 	const struct session_table *table = gate->dataplane->sessions;
 	struct frame frame;
@@ -87,7 +109,7 @@ void watch_heard(struct gate *gate, const struct address *from, const uint8_t *b
 	if (slot == SESSION_NONE)
 		return;
 	seen_of(&gates[gate->index], slot)->told_us = instant_us();
-	if (address_equal(&table->hot[slot].path.peer, from))
+	if (address_equal(&table->hot[slot].path.peer, from) && !out_of_reach(gate, slot, worker))
 		seen_of(&gates[gate->index], slot)->heard_us = instant_us();
 }
 
@@ -172,6 +194,34 @@ static struct watched *watched_of(const struct worker *worker)
 	return NULL;
 }
 
+static void freed_note(struct watched *watched, uint32_t slot)
+{
+	struct freed *freed = &watched->freed[slot % SLOTS_MAX];
+
+	freed->waits = true;
+	for (uint32_t i = 0; i < watched->gate->settings.workers; i++)
+		freed->passes[i] = grace_passes(watched->gate->index, i);
+}
+
+int __wrap_session_table_add(struct worker *worker, const struct session_birth *birth,
+			     uint32_t *slot)
+{
+	struct watched *watched = watched_of(worker);
+	const int rc = __real_session_table_add(worker, birth, slot);
+	struct freed *freed;
+
+	if (rc != 0 || watched == NULL)
+		return rc;
+	freed = &watched->freed[*slot % SLOTS_MAX];
+	for (uint32_t i = 0; i < watched->gate->settings.workers && freed->waits; i++) {
+		if (i != worker->index && grace_passes(watched->gate->index, i) == freed->passes[i])
+			trace_fail("%s uses slot %u again before a grace period is over",
+				   watched->gate->name, *slot);
+	}
+	freed->waits = false;
+	return 0;
+}
+
 bool __wrap_session_table_transition(struct worker *worker, uint32_t slot, enum session_state to,
 				     enum session_reason reason)
 {
@@ -191,11 +241,38 @@ bool __wrap_session_table_transition(struct worker *worker, uint32_t slot, enum 
 		silent_check(watched, session, seen);
 	if (reason == SESSION_EXPIRED)
 		expired_check(watched, slot, seen);
+	if (to == SESSION_FREE)
+		freed_note(watched, slot);
 	if (to == SESSION_DETACHED)
 		seen->detached_us = instant_us();
 	if (to == SESSION_CONNECTED)
 		seen->heard_us = seen->told_us = instant_us();
 	return __real_session_table_transition(worker, slot, to, reason);
+}
+
+static void late_tell(const struct watched *watched, struct seen *seen, const char *what,
+		      uint64_t since_us)
+{
+	if (seen->late)
+		return;
+	seen->late = true;
+	trace_fail("%s holds a session %llu ms after it was %s", watched->gate->name,
+		   (unsigned long long)(instant_us() - since_us) / 1000, what);
+}
+
+static void late_check(const struct watched *watched, uint32_t slot, struct seen *seen)
+{
+	const struct session_table *table = watched->gate->dataplane->sessions;
+	const struct session *session = &table->hot[slot];
+	const uint64_t grace_us = (uint64_t)table->cold[slot].grace_ms * 1000;
+
+	if (session->state == SESSION_CONNECTED &&
+	    instant_us() - seen->told_us > limit_us(watched, session, seen->told_us))
+		late_tell(watched, seen, "heard", seen->told_us);
+	if (session->state == SESSION_DETACHED && seen->detached_us != 0 &&
+	    instant_us() - seen->detached_us >
+		grace_us + stalled_us(watched, seen->detached_us) + SLACK_US)
+		late_tell(watched, seen, "detached, although its grace is over", seen->detached_us);
 }
 
 void watch_look(struct gate *gate)
@@ -204,17 +281,7 @@ void watch_look(struct gate *gate)
 	const struct session_table *table = gate->dataplane->sessions;
 
 	for (uint32_t slot = 0; slot < table->capacity; slot++) {
-		const struct session *session = &table->hot[slot];
-		struct seen *seen;
-
-		if (session->tag == 0 || session->state != SESSION_CONNECTED)
-			continue;
-		seen = seen_of(watched, slot);
-		if (seen->late ||
-		    instant_us() - seen->told_us <= limit_us(watched, session, seen->told_us))
-			continue;
-		seen->late = true;
-		trace_fail("%s holds a session for connected that was heard %llu ms ago",
-			   gate->name, (unsigned long long)(instant_us() - seen->told_us) / 1000);
+		if (table->hot[slot].tag != 0)
+			late_check(watched, slot, seen_of(watched, slot));
 	}
 }
