@@ -109,9 +109,12 @@ void store_flush_mark(struct store_flush *flush, uint64_t now_ms)
 
 struct store_flush_view store_flush_look(const struct store_flush *flush)
 {
-	const uint64_t marked_ms = atomic_load(&flush->marked_ms);
+	uint64_t marked_ms = atomic_load(&flush->marked_ms);
 	const uint64_t flushing_ms = atomic_load(&flush->flushing_ms);
 
+	// A flush that failed just now has put it back, behind the first look.
+	if (marked_ms == 0)
+		marked_ms = atomic_load(&flush->marked_ms);
 	return (struct store_flush_view){
 	    .done = atomic_load(&flush->done),
 	    .failed = atomic_load(&flush->failed),
