@@ -20,8 +20,9 @@
 enum {
 	READERS = 3,
 	SIDES = 2000,
-	OWNED_MAX = 40, // of a worker that goes on to add
-	PASS_STEPS = 8, // between two quiescent states of a worker
+	OWNED_MAX = 40,    // of a worker that goes on to add
+	CHANGES_MAX = 400, // of one path in a row
+	PASS_STEPS = 8,    // between two quiescent states of a worker
 };
 
 struct owner {
@@ -107,14 +108,16 @@ static void take_away(struct owner *owner)
 
 static void change(struct owner *owner)
 {
-	struct session *session =
-	    &table_torture.table
-		 ->hot[owner->owned[torture_below(&owner->random, owner->owned_count)]];
+	const uint32_t slot = owner->owned[torture_below(&owner->random, owner->owned_count)];
+	struct session *session = &table_torture.table->hot[slot];
 
-	session_change_begin(session);
-	session->epoch++;
-	session->path = nonce_path(session->epoch);
-	session_change_end(session);
+	__atomic_store_n(&table_torture.changing, slot, __ATOMIC_RELAXED);
+	for (uint32_t left = torture_below(&owner->random, CHANGES_MAX); left > 0; left--) {
+		session_change_begin(session);
+		session->epoch++;
+		session->path = nonce_path(session->epoch);
+		session_change_end(session);
+	}
 }
 
 static void give(struct owner *owner)

@@ -30,6 +30,7 @@ struct table_torture {
 	struct dataplane dataplane; // as much of it as is looked at
 	struct session_table *table;
 	struct posted posted[TABLE_IDS];
+	uint32_t changing;       // slot whose path some worker changes again and again; atomic
 	bool stop;               // atomic
 	uint64_t looked, found;  // by readers; atomic
 	uint64_t viewed, judged; // by control

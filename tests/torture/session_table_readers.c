@@ -6,7 +6,8 @@
 #include "tests/torture/session_table.h"
 
 enum {
-	HOLD_MAX = 6,     // times that a slot is looked at in one read section
+	HOLD_MAX = 6, // times that a slot is looked at in one read section
+	CHANGING_READS = 10,
 	NEXT_LOOKS = 300, // for a session to appear in a slot
 };
 
@@ -177,6 +178,15 @@ static void next_read(uint32_t worker)
 	}
 }
 
+// Reads what some worker changes meanwhile.
+static void changing_read(void)
+{
+	const uint32_t slot = __atomic_load_n(&table_torture.changing, __ATOMIC_RELAXED);
+
+	for (uint32_t i = 0; i < CHANGING_READS; i++)
+		slot_read(slot);
+}
+
 void *table_control_run(void *argument)
 {
 	urcu_qsbr_register_thread();
@@ -186,6 +196,7 @@ void *table_control_run(void *argument)
 		     slot = dataplane_slot_next(&table_torture.dataplane, slot + 1)) {
 			slot_read(slot);
 			next_read(slot % TABLE_WORKERS);
+			changing_read();
 			if (slot % 16 == 0)
 				urcu_qsbr_quiescent_state();
 		}
