@@ -53,7 +53,7 @@ static int options_keep(struct holdfast_backend *backend)
 	if (options->gateways_count == 0 || options->gateways_count > HOLDFAST_GATEWAYS_MAX ||
 	    !name_keep(backend->service, options->service) ||
 	    !name_keep(backend->name, options->name) || options->on_message == NULL ||
-	    options->frame_max < 256 || options->frame_max > WIRE_FRAME_MAX_LIMIT ||
+	    options->frame_max < WIRE_FRAME_MAX_MIN || options->frame_max > WIRE_FRAME_MAX_LIMIT ||
 	    options->token_bytes > WIRE_OPTIONS_BYTES_MAX || !stream_settings_valid(&settings) ||
 	    (options->bind != NULL && peer_address_parse(options->bind, 0, &backend->local) != 0))
 		return -EINVAL;

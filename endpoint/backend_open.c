@@ -40,6 +40,19 @@ void backend_stream_settings(struct holdfast_backend *backend, uint8_t channel,
 	settings->hard_factor = options->hard_factor;
 }
 
+static void path_of(const struct backend_link *link, const struct frame *open,
+		    struct stream_path *path)
+{
+	*path = (struct stream_path){
+	    .handle = open->handle,
+	    .window = link->window,
+	    .peer_window = open->window,
+	    .frame_max = link->frame_max,
+	};
+}
+
+// Returns NULL where there is no memory, or the gateway's frames are too small for the largest
+// message.
 static struct holdfast_session *session_make(struct backend_link *link, const struct frame *open,
 					     const struct handshake *block,
 					     const struct options *options)
@@ -47,12 +60,16 @@ static struct holdfast_session *session_make(struct backend_link *link, const st
 	struct holdfast_backend *backend = link->backend;
 	struct holdfast_session *session = calloc(1, sizeof(*session));
 	struct stream_settings settings;
+	struct stream_path path;
 
 	if (session == NULL)
 		return NULL;
 	backend_stream_settings(backend, open->channel, &settings);
 	session->stream = stream_create(&settings);
-	if (session->stream == NULL || backend_table_reserve(backend) != 0) {
+	path_of(link, open, &path);
+	if (session->stream == NULL ||
+	    stream_thaw(session->stream, &path, &block->triples[0], backend->now_us) != 0 ||
+	    backend_table_reserve(backend) != 0) {
 		stream_destroy(session->stream);
 		free(session);
 		return NULL;
@@ -91,24 +108,12 @@ static void open_taken(struct holdfast_session *session, uint32_t lane,
 		backend_session_event(session, HOLDFAST_SESSION_EVENT_RESUMED, 0, "");
 }
 
-static void path_of(const struct backend_link *link, const struct frame *open,
-		    struct stream_path *path)
-{
-	*path = (struct stream_path){
-	    .handle = open->handle,
-	    .window = link->window,
-	    .peer_window = open->window,
-	    .frame_max = link->frame_max,
-	};
-}
-
 static void open_new(struct backend_link *link, uint32_t lane, const struct frame *frame,
 		     const struct handshake *block, const struct options *options)
 {
 	static const struct frame_triple zeros;
 	struct holdfast_backend *backend = link->backend;
 	struct holdfast_session *session;
-	struct stream_path path;
 	uint16_t code = 0;
 
 	// An OPEN that was on its way for long must not bring back what has ended.
@@ -126,8 +131,6 @@ static void open_new(struct backend_link *link, uint32_t lane, const struct fram
 		open_answer(link, lane, frame, code != 0 ? code : HOLDFAST_OVERLOADED, 0, &zeros);
 		return;
 	}
-	path_of(link, frame, &path);
-	stream_thaw(session->stream, &path, &block->triples[0], backend->now_us);
 	open_taken(session, lane, block, options);
 	open_answer(link, lane, frame, 0, session->epoch, &session->answer);
 	backend_session_event(session, HOLDFAST_SESSION_EVENT_OPENED, 0, "");

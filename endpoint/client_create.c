@@ -44,7 +44,7 @@ static int options_keep(struct holdfast_client *client)
 	if (options->gateways_count == 0 || options->gateways_count > HOLDFAST_GATEWAYS_MAX ||
 	    options->services_count == 0 || options->services_count > WIRE_CHANNELS_MAX ||
 	    options->meta_bytes > WIRE_META_MAX || options->token_bytes > WIRE_OPTIONS_BYTES_MAX ||
-	    options->frame_max < 256 || options->frame_max > WIRE_FRAME_MAX_LIMIT ||
+	    options->frame_max < WIRE_FRAME_MAX_MIN || options->frame_max > WIRE_FRAME_MAX_LIMIT ||
 	    options->grace_ms > UINT32_MAX)
 		return -EINVAL;
 	for (uint32_t i = 0; i < options->gateways_count; i++) {

@@ -83,6 +83,16 @@ static enum greeting_heard retry_take(struct greeting *greeting, const struct fr
 	return GREETING_RETRIED;
 }
 
+// Whether a gateway may tell such sizes. What is absent has a default.
+static bool sizes_legal(const struct options *options)
+{
+	return ((options->present & OPTIONS_FRAME_MAX) == 0 ||
+		(options->frame_max >= WIRE_FRAME_MAX_MIN &&
+		 options->frame_max <= WIRE_FRAME_MAX_LIMIT)) &&
+	       ((options->present & OPTIONS_WINDOW) == 0 ||
+		(options->window >= WIRE_WINDOW_MIN && options->window <= WIRE_WINDOW_MAX));
+}
+
 static enum greeting_heard welcome_take(struct greeting *greeting, const struct frame *frame,
 					struct handshake *welcome, struct options *options,
 					uint64_t now_us)
@@ -92,7 +102,8 @@ static enum greeting_heard welcome_take(struct greeting *greeting, const struct 
 	if (handshake_decode(frame, welcome) != 0 ||
 	    !own(greeting, welcome->session, welcome->epoch) || welcome->role != block->role ||
 	    welcome->count != block->count || welcome->lane != block->lane ||
-	    options_decode(welcome->options, welcome->options_bytes, options) != 0)
+	    options_decode(welcome->options, welcome->options_bytes, options) != 0 ||
+	    !sizes_legal(options))
 		return GREETING_IGNORED;
 	greeting->step = GREETING_CONFIRMING;
 	greeting->handle = frame->handle;

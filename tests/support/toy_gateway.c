@@ -338,6 +338,8 @@ void toy_gateway_init(struct toy_gateway *gateway, struct toy_net *net, uint32_t
 	    .workers = workers,
 	    .timeout_ms = 10000,
 	    .heartbeat_ms = 2000,
+	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
+	    .window = TOY_WINDOW,
 	    .grace_ms = 20000,
 	    .link_handle = first_link_handle,
 	};

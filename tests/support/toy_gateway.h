@@ -46,6 +46,7 @@ struct toy_gateway {
 	uint64_t instance;
 	uint32_t workers;
 	uint32_t timeout_ms, heartbeat_ms, grace_ms;
+	uint32_t frame_max, window; // told in WELCOME
 	uint64_t link_handle;
 	uint32_t link_epoch;
 	struct toy_lane lanes[TOY_LANES_MAX];

@@ -64,8 +64,8 @@ static struct options welcome_options(const struct toy_gateway *gateway)
 	    .heartbeat_ms = gateway->heartbeat_ms,
 	    .timeout_ms = gateway->timeout_ms,
 	    .grace_ms = gateway->grace_ms,
-	    .window = TOY_WINDOW,
-	    .frame_max = WIRE_FRAME_MAX_DEFAULT,
+	    .window = gateway->window,
+	    .frame_max = gateway->frame_max,
 	};
 }
 

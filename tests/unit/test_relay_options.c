@@ -163,6 +163,37 @@ Test(relay_options, what_does_not_fit_a_small_hello_is_refused)
 	cr_expect(client_possible(&options));
 }
 
+Test(relay_options, a_welcome_with_sizes_that_cannot_be_is_no_answer)
+{
+	static const struct {
+		uint32_t frame_max, window;
+	} sizes[] = {
+	    {WIRE_FRAME_MAX_LIMIT + 1, WIRE_WINDOW_DEFAULT},
+	    {WIRE_FRAME_MAX_MIN - 1, WIRE_WINDOW_DEFAULT},
+	    {UINT32_MAX, WIRE_WINDOW_DEFAULT},
+	    {WIRE_FRAME_MAX_DEFAULT, WIRE_WINDOW_MAX + 1},
+	    {WIRE_FRAME_MAX_DEFAULT, WIRE_WINDOW_MIN - 1},
+	};
+	struct holdfast_client_options options;
+	struct toy_caller *caller;
+
+	world = toy_world_start(2, 1);
+	toy_world_options(&options);
+	caller = toy_world_caller(world, &options);
+	holdfast_client_connect(caller->client);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		world->gateway.frame_max = sizes[i].frame_max;
+		world->gateway.window = sizes[i].window;
+		toy_net_run(&world->net, 5 * SECOND_US);
+		cr_expect_neq(holdfast_client_state(caller->client), HOLDFAST_CLIENT_CONNECTED,
+			      "case %zu", i);
+	}
+	world->gateway.frame_max = WIRE_FRAME_MAX_DEFAULT;
+	world->gateway.window = WIRE_WINDOW_DEFAULT;
+	toy_net_run(&world->net, 40 * SECOND_US);
+	cr_expect_eq(holdfast_client_state(caller->client), HOLDFAST_CLIENT_CONNECTED);
+}
+
 Test(relay_options, the_log_tells_of_attempts_refusals_moves_and_losses)
 {
 	struct holdfast_client_options options;
