@@ -65,8 +65,16 @@ static int page_print(struct command_line *line, const struct listing *listing,
 		putchar('[');
 	progress->begun = true;
 	rc = items_print(line, listing, caller_get(&result.result, listing->key), progress);
-	progress->after = caller_get_uint(&result.result, "next");
+	const uint64_t next = caller_get_uint(&result.result, "next");
+	const bool goes_on = next == 0 || next > progress->after;
+
+	progress->after = next;
 	caller_result_fini(&result);
+	if (!goes_on) {
+		fputs("holdfastctl: the gateway goes back in its list: this is no gateway\n",
+		      stderr);
+		return EXIT_REFUSED;
+	}
 	if (rc == 0)
 		return EXIT_DONE;
 	fputs("holdfastctl: out of memory\n", stderr);
