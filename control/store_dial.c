@@ -44,7 +44,7 @@ static void dial_now(struct store_dial *dial, const char *address)
 	else if (redis->err != 0)
 		why = redis->errstr;
 	else if (dial->tls != NULL && store_tls_begin(dial->tls, &redis->c, dial->url->host) != 0)
-		why = "TLS cannot begin";
+		why = redis->c.errstr[0] != '\0' ? redis->c.errstr : "TLS cannot begin";
 	else if (redisLibeventAttach(redis, dial->base) != REDIS_OK)
 		why = "no memory";
 	dial->done(dial->context, why == NULL ? redis : NULL, why);

@@ -58,6 +58,15 @@ static void complain(struct store_link *link, const char *what)
 	log_limited(&link->limit, LOG_LEVEL_WARNING, "store: %s: %s", link->where, what);
 }
 
+// What hiredis says, unless that is nothing: of TLS it tells an errno where there is none.
+static const char *reason(const redisAsyncContext *redis)
+{
+	const bool known = redis->errstr != NULL && redis->errstr[0] != '\0' &&
+			   strcmp(redis->errstr, strerror(0)) != 0;
+
+	return known ? redis->errstr : "connection lost, or its certificate is not good";
+}
+
 // From here on nothing is sent; hiredis still ends what was.
 static void link_lost(struct store_link *link, const char *why)
 {
@@ -105,7 +114,7 @@ static void on_reply(redisAsyncContext *redis, void *reply, void *privdata)
 
 	assert(entry != NULL);
 	if (reply == NULL && link->redis == redis)
-		link_lost(link, redis->errstr[0] != '\0' ? redis->errstr : "connection lost");
+		link_lost(link, reason(redis));
 	link->answered_ms = reply != NULL ? store_now_ms() : link->answered_ms;
 	taker->take(link->context, entry, reply);
 }
@@ -231,7 +240,7 @@ static void on_connect(const redisAsyncContext *redis, int status)
 	if (link->redis != redis)
 		return;
 	if (status != REDIS_OK) {
-		link_lost(link, redis->errstr[0] != '\0' ? redis->errstr : "no connection");
+		link_lost(link, reason(redis));
 		return;
 	}
 	link->state = LINK_PREPARING;
@@ -244,7 +253,7 @@ static void on_disconnect(const redisAsyncContext *redis, int status)
 	struct store_link *link = redis->data;
 
 	if (link->redis == redis)
-		link_lost(link, redis->errstr[0] != '\0' ? redis->errstr : "connection closed");
+		link_lost(link, reason(redis));
 }
 
 static void on_dialled(void *context, redisAsyncContext *redis, const char *why)

@@ -213,13 +213,15 @@ static void scan_next(struct store_local *local)
 
 static void turn_set(struct store_local *local)
 {
-	const uint64_t since_ms = store_now_ms() - local->turned_ms;
+	const uint64_t now_ms = store_now_ms();
+	// Both times are cut to whole milliseconds.
+	const uint64_t due_ms = local->turned_ms + local->commit_ms + 1;
 	const bool full = local->batch->count == STORE_BATCH_MAX;
 
 	if (evtimer_pending(local->turn, NULL))
 		return;
 	store_timer(local->turn,
-		    full || since_ms >= local->commit_ms ? 0 : local->commit_ms - since_ms);
+		    full || local->commit_ms == 0 || due_ms <= now_ms ? 0 : due_ms - now_ms);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *context)

@@ -31,7 +31,8 @@ static bool record_good(const MDB_val *key, const MDB_val *value)
 {
 	struct store_value record;
 
-	return key->mv_size <= STORE_KEY_BYTES_MAX && value->mv_size >= OVER_BYTES &&
+	return key->mv_size > 0 && key->mv_size <= STORE_KEY_BYTES_MAX &&
+	       value->mv_size >= OVER_BYTES &&
 	       store_row_read((const uint8_t *)value->mv_data + OVER_BYTES,
 			      value->mv_size - OVER_BYTES, &record);
 }
@@ -157,7 +158,9 @@ static int replace(const char *path, const char *fresh, const struct progress *p
 		 "store: the machine stopped while %s was in use: %" PRIu64
 		 " records kept, %" PRIu64 " were none, %s; the old file is %s",
 		 path, progress->kept, progress->skipped,
-		 progress->whole ? "all could be read" : "the rest could not be read", torn);
+		 progress->whole && progress->skipped == 0 ? "all could be read"
+							   : "the rest could not be read",
+		 torn);
 	return 0;
 }
 
