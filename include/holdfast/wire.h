@@ -16,8 +16,8 @@ enum {
 	WIRE_HEADER_BYTES = 24,
 	WIRE_FRAME_MAX_DEFAULT = 1200, // UDP payload, header included
 	WIRE_FRAME_MAX_MIN = 256,
-	WIRE_FRAME_MAX_LIMIT = 8192,   // largest frame_max that can be configured
-	WIRE_CHANNELS_MAX = 8,         // channels of one session: 0 to 7
+	WIRE_FRAME_MAX_LIMIT = 8192, // largest frame_max that can be configured
+	WIRE_CHANNELS_MAX = 8,       // channels of one session: 0 to 7
 	WIRE_SESSION_ID_BYTES = 16,
 	WIRE_COOKIE_BYTES = 16,
 
