@@ -22,7 +22,7 @@ static void end(void)
 		toy_world_end(world);
 }
 
-TestSuite(relay_options, .fini = end, .timeout = 60);
+TestSuite(relay_options, .fini = end, .timeout = 240);
 
 static void keep_line(void *context, enum holdfast_log_level level, const char *line)
 {
