@@ -97,9 +97,9 @@ void store_scan_refuse(struct store *store, struct store_scan *scan)
 	store_timer(store->refuse, 0);
 }
 
-enum store_result store_malformed(struct store *store, enum store_verb verb)
+enum store_result store_malformed(struct store_tally *tally, enum store_verb verb)
 {
-	store->tally.malformed++;
+	tally->malformed++;
 	if (verb == STORE_CREATE)
 		return STORE_UNAVAILABLE;
 	return verb == STORE_DELETE ? STORE_OK : STORE_NOT_FOUND;

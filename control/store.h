@@ -33,8 +33,10 @@ struct store_settings {
 	uint32_t commit_ms;      // LMDB: between two commits, unless very much waits
 	uint32_t flush_ms;       // LMDB: between the end of a flush to the disk and the next one
 	uint32_t connect_max_ms; // Redis: until a connection can be used
-	uint32_t request_max_ms; // Redis: until a request ends with UNAVAILABLE
-	uint64_t utc_ms;         // LMDB: the wall clock now; 0: the system's
+	// Redis: until a request ends with UNAVAILABLE. LMDB: until those that wait for a batch do
+	// because the disk does not take the one before; what is in that one ends with it.
+	uint32_t request_max_ms;
+	uint64_t utc_ms; // LMDB: the wall clock now; 0: the system's
 };
 
 struct event_base;
@@ -50,8 +52,9 @@ void store_settings_defaults(struct store_settings *settings);
 struct store *store_create(const struct store_settings *settings, struct event_base *base,
 			   char error[static STORE_ERROR_BYTES]);
 
-// Ends what is under way with UNAVAILABLE; none of these done() may begin a request. Not from
-// within a done(). LMDB: waits until the disk has everything. NULL is taken.
+// Ends what is under way with UNAVAILABLE, though it may have been done; none of these done() may
+// begin a request. Not from within a done(). LMDB: waits until the disk has everything. NULL is
+// taken.
 void store_destroy(struct store *store);
 
 // Begins a request.

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +11,15 @@
 #include <unistd.h>
 
 #include "control/log.h"
+#include "control/store_thread.h"
 
 struct store_flush {
 	int fd;
 	int stop; // eventfd: readable from stop on
 	int every_ms;
 	pthread_t thread;
-	_Atomic uint64_t
-	    marked_ms; // since when there is something to flush; 0: nothing. Both write
+	// Since when there is something to flush; 0: nothing. Writers: who marks, the thread.
+	_Atomic uint64_t marked_ms;
 	_Atomic uint64_t flushing_ms;  // the same of what is being flushed. Writer: the thread
 	_Atomic uint64_t done, failed; // writer: the thread
 };
@@ -57,19 +57,6 @@ static void *flush_run(void *context)
 	return NULL;
 }
 
-static int thread_start(struct store_flush *flush)
-{
-	sigset_t all, before;
-	int rc;
-
-	// Signals are for the control thread.
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&flush->thread, NULL, flush_run, flush);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
-}
-
 struct store_flush *store_flush_start(int fd, uint32_t every_ms)
 {
 	struct store_flush *flush = calloc(1, sizeof(*flush));
@@ -80,7 +67,7 @@ struct store_flush *store_flush_start(int fd, uint32_t every_ms)
 	flush->fd = fd;
 	flush->every_ms = (int)every_ms;
 	flush->stop = eventfd(0, EFD_CLOEXEC);
-	rc = flush->stop < 0 ? errno : thread_start(flush);
+	rc = flush->stop < 0 ? errno : store_thread_spawn(&flush->thread, flush_run, flush);
 	if (rc == 0)
 		return flush;
 	if (flush->stop >= 0)

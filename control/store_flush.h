@@ -2,7 +2,8 @@
 // Makes the disk have what was written to a file, in a thread of its own, so that nobody who writes
 // waits for the disk.
 //
-// The functions are the control thread's. The thread knows the file's descriptor and nothing else.
+// The functions are the control thread's, but for store_flush_mark(), which is of whoever writes.
+// The thread knows the file's descriptor and nothing else.
 #pragma once
 
 #include <stdint.h>

@@ -68,12 +68,12 @@ static bool walk_tell(struct store_local *local, const struct walk *walk, struct
 	struct store_row row;
 
 	if (!key_good(&walk->key) || !store_lmdb_row(&walk->value, &row)) {
-		local->store.tally.malformed++;
+		local->counted.malformed++;
 		return false;
 	}
 	if (store_local_over(local, row.over_ms))
 		return false;
-	scan->found(scan, &key, &row.value);
+	store_local_found(local, scan, &key, &row.value);
 	return true;
 }
 
@@ -158,7 +158,7 @@ bool store_lmdb_sweep(struct store_local *local)
 
 	if (rc == -ENOSPC && local->table->make_room(local))
 		rc = sweep_remove(local, space, keys, count);
-	local->store.tally.expired += rc == 0 ? count : 0;
+	local->counted.expired += rc == 0 ? count : 0;
 	if (lmdb->swept.len > 0)
 		return false;
 	lmdb->swept_space = (lmdb->swept_space + 1) % STORE_SPACES;

@@ -162,7 +162,7 @@ static uint32_t chain_tell(struct store_local *local, const struct node *node,
 
 		if (node->space != scan->space || store_local_over(local, node->over_ms))
 			continue;
-		scan->found(scan, &key, &value);
+		store_local_found(local, scan, &key, &value);
 		found++;
 	}
 	return found;
@@ -194,7 +194,7 @@ static bool memory_sweep(struct store_local *local)
 		while (*place != NULL) {
 			if (store_local_over(local, (*place)->over_ms)) {
 				node_unlink(memory, place);
-				local->store.tally.expired++;
+				local->counted.expired++;
 			} else {
 				place = &(*place)->next;
 			}
@@ -206,9 +206,13 @@ static bool memory_sweep(struct store_local *local)
 	return false;
 }
 
+static void memory_measure(struct store_local *local)
+{
+	local->counted.records = memory_of(local)->count;
+}
+
 static void memory_gauges(struct store_local *local)
 {
-	local->store.tally.records = memory_of(local)->count;
 }
 
 static void memory_destroy(struct store_local *local)
@@ -232,6 +236,7 @@ static const struct store_table_ops memory_table = {
     .make_room = memory_make_room,
     .slice = memory_slice,
     .sweep = memory_sweep,
+    .measure = memory_measure,
     .gauges = memory_gauges,
     .destroy = memory_destroy,
 };
@@ -262,6 +267,7 @@ struct store *store_memory_create(const struct store_settings *settings, struct 
 	memory->max = settings->records_max;
 	memory->local.commit_ms = 0; // nothing is gained by waiting
 	randombytes_buf(memory->secret, sizeof(memory->secret));
+	store_local_begin(&memory->local, false);
 	return &memory->local.store;
 
 out_of_memory:

@@ -60,7 +60,7 @@ void store_scan_finish(struct store *store, struct store_scan *scan, enum store_
 
 // What stands under a key is no record: counts it. A request neither reads it nor writes over it:
 // returns what that means for the verb.
-enum store_result store_malformed(struct store *store, enum store_verb verb);
+enum store_result store_malformed(struct store_tally *tally, enum store_verb verb);
 
 void store_queue_push(struct store_queue *queue, struct store_entry *entry);
 // Returns NULL where it is empty.
@@ -72,7 +72,8 @@ struct store_scan *store_scan_of(struct store_entry *entry);
 // Monotonic.
 uint64_t store_now_ms(void);
 
-// After this many milliseconds; 0: in the next turn of the loop.
+// After this many milliseconds, or a few less: the loop's clock is coarse, and it counts from when
+// it last looked at it. 0: in the next turn of the loop.
 void store_timer(struct event *timer, uint64_t in_ms);
 
 struct store *store_memory_create(const struct store_settings *settings, struct event_base *base,

@@ -92,7 +92,7 @@ void store_redis_malformed(struct store_redis *redis)
 static enum store_result malformed(struct store_redis *redis, enum store_verb verb)
 {
 	store_redis_malformed(redis);
-	return store_malformed(&redis->store, verb);
+	return store_malformed(&redis->store.tally, verb);
 }
 
 // Another type than a string under the key; how that is said depends on the version.

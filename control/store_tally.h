@@ -24,7 +24,7 @@
 	X(connects, "Redis: connections that could be used")                                       \
 	X(connects_failed, "Redis: connections that could not be used")                            \
 	X(lost, "Redis: connections lost, given up ones included")                                 \
-	X(timeouts, "Redis: connections given up because an answer did not come in time")          \
+	X(timeouts, "an answer did not come in time: Redis was given up, the disk not waited for") \
 	X(scripts_missing, "Redis: requests sent again because Redis had forgotten the script")    \
 	X(errors, "Redis: answers that were errors")
 

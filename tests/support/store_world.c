@@ -136,6 +136,7 @@ void store_world_init(struct store_world *world, enum store_kind kind)
 	snprintf(world->url, sizeof(world->url), "unix:%s", world->socket);
 	store_settings_defaults(&world->settings);
 	world->settings.kind = kind;
+	world->settings.request_max_ms = STORE_WORLD_PATIENCE_MS; // the disk may be busy
 	world->settings.path = world->path;
 	world->settings.url = world->url;
 	world->base = event_base_new();

@@ -493,3 +493,73 @@ Test(store_lmdb, the_disk_gets_all_of_it_in_the_end)
 	}
 	cr_expect_eq(store_tally(world.store)->flushes_failed, 0);
 }
+
+// ---- A disk that does not take what is written ---------------------------------------------
+
+// Has the file's only write transaction until the pipe is closed: whoever writes meanwhile waits.
+static pid_t writer_start(int ends[static 2])
+{
+	char ready;
+	int told[2];
+	MDB_env *env;
+	MDB_txn *txn;
+
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_eq(pipe(told), 0);
+	const pid_t child = fork();
+
+	if (child == 0) {
+		close(ends[1]);
+		if (mdb_env_create(&env) != 0 ||
+		    mdb_env_open(env, world.path, MDB_NOSUBDIR, 0600) != 0 ||
+		    mdb_txn_begin(env, NULL, 0, &txn) != 0 || write(told[1], "r", 1) != 1)
+			_exit(1);
+		if (read(ends[0], &ready, 1) != 0)
+			_exit(1);
+		mdb_txn_abort(txn);
+		mdb_env_close(env);
+		_exit(0);
+	}
+	close(ends[0]);
+	close(told[1]);
+	cr_assert_eq(read(told[0], &ready, 1), 1);
+	close(told[0]);
+	return child;
+}
+
+Test(store_lmdb, nobody_waits_for_the_disk)
+{
+	enum { MAX_MS = 200, LATE_MS = 2000 };
+	static struct store_world_request first, second, third;
+	uint64_t began_ms;
+	int ends[2];
+
+	world.settings.request_max_ms = MAX_MS;
+	cr_assert(store_world_open(&world), "%s", world.error);
+	const pid_t child = writer_start(ends);
+
+	began_ms = store_world_now_ms();
+	store_world_begin(&world, &first, STORE_CREATE, "first");
+	for (int i = 0; i < 20; i++)
+		store_world_turn(&world);
+	store_world_begin(&world, &second, STORE_CREATE, "second");
+	store_world_wait(&world, &second);
+	cr_expect_eq(second.answer.result, STORE_UNAVAILABLE);
+	cr_expect_geq(second.done_ms - began_ms, MAX_MS - 1);
+	cr_expect_lt(second.done_ms - began_ms, MAX_MS + LATE_MS);
+	cr_expect(!store_available(world.store));
+	cr_expect_eq(store_tally(world.store)->timeouts, 1);
+	began_ms = store_world_now_ms();
+	store_world_begin(&world, &third, STORE_LOAD, "second");
+	store_world_wait(&world, &third);
+	cr_expect_eq(third.answer.result, STORE_UNAVAILABLE);
+	cr_expect_lt(third.done_ms - began_ms, MAX_MS);
+	cr_expect(!first.done, "it was done without the disk");
+	close(ends[1]);
+	store_world_wait(&world, &first);
+	waitpid(child, NULL, 0);
+	cr_expect_eq(first.answer.result, STORE_OK);
+	cr_expect(store_available(world.store));
+	cr_expect_eq(ask(STORE_LOAD, "second"), STORE_NOT_FOUND);
+	cr_expect_eq(ask(STORE_LOAD, "first"), STORE_OK);
+}
