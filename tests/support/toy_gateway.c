@@ -16,6 +16,8 @@ void toy_frame_send(struct toy_gateway *gateway, int socket, const struct frame 
 	uint8_t bytes[WIRE_FRAME_MAX_DEFAULT];
 
 	cr_assert(WIRE_HEADER_BYTES + len <= sizeof(bytes));
+	if (socket < 0)
+		return; // whose client has ended
 	frame_encode_header(header, bytes);
 	if (len > 0)
 		memcpy(bytes + WIRE_HEADER_BYTES, body, len);
